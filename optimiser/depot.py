@@ -1,0 +1,240 @@
+"""What stays from night to night: site, feeders, chargers, connectors, vehicles, policy.
+
+Plain values, checked where they are read (:mod:`optimiser.inputs`); nothing here reads a file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import time
+from typing import Any, Literal
+
+from optimiser.tariff import Tariff
+from optimiser.units import NOMINAL_VOLTAGE_V, kw_from_current_a
+
+DC_STEP_KW = 0.1
+"""Step of a DC set-point: limits to DC chargers are sent in whole watts, a hundred at a time. [kW]"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Site:
+    """The connection of the depot to the grid. Powers in kW, voltage line to neutral."""
+
+    transformer_limit_kw: float
+    reserve_kw: float = 0.0
+    base_load_kw: float = 0.0
+    base_load_max_kw: float = 0.0
+    voltage_v: float = NOMINAL_VOLTAGE_V
+
+
+@dataclass(frozen=True, kw_only=True)
+class Feeder:
+    """A cable or sub-distribution with a limit of its own. One without parent hangs on the transformer."""
+
+    id: str
+    parent: str | None = None
+    limit_kw: float | None = None
+    limit_per_phase_a: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Connector:
+    """One plug. AC has ``phases`` 1 or 3 and currents per phase; DC has ``phases`` 0 and powers.
+
+    ``limit_side`` says where a DC charger applies a limit: at its output, where the grid draws more by
+    ``conversion_efficiency``, or at its grid side.
+    """
+
+    id: int
+    phases: int
+    max_current_a: float = 0.0
+    min_current_a: float = 6.0
+    current_step_a: float = 1.0
+    phase_map: tuple[str, ...] = ()
+    max_kw: float = 0.0
+    min_kw: float = 0.0
+    conversion_efficiency: float = 0.95
+    limit_side: Literal["output", "grid"] = "output"
+
+    @property
+    def is_dc(self) -> bool:
+        """Whether this connector gives direct current."""
+        return self.phases == 0
+
+    @property
+    def grid_per_limit(self) -> float:
+        """Grid-side kW for one kW of a DC limit."""
+        return 1.0 / self.conversion_efficiency if self.limit_side == "output" else 1.0
+
+    def full_power_kw(self, voltage_v: float) -> float:
+        """Grid-side power with nothing but the hardware to limit it. [kW]"""
+        if self.is_dc:
+            return self.max_kw * self.grid_per_limit
+        return kw_from_current_a(self.max_current_a, phases=self.phases, voltage_v=voltage_v)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Charger:
+    """A charge point (OCPP 1.6) or charging station (2.0.1) with its connectors.
+
+    ``capabilities`` is what the site says of this charger, over what its model file and itself say.
+    """
+
+    id: str
+    feeder: str | None = None
+    vendor: str = ""
+    model: str = ""
+    ocpp: str = "1.6"
+    capabilities: Mapping[str, Any] = field(default_factory=dict)
+    connectors: tuple[Connector, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChargeCurve:
+    """Highest battery-side power over SoC, straight between the points, level outside them. DC taper."""
+
+    id: str
+    soc_percent: tuple[float, ...]
+    max_kw: tuple[float, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Vehicle:
+    """A vehicle. ``battery_kwh`` is usable; a maximum of 0 means "cannot"; efficiency is grid to battery."""
+
+    id: str
+    battery_kwh: float
+    max_ac_current_a: float
+    ac_phases: int
+    max_dc_kw: float
+    charge_efficiency: float
+    id_tag: str
+    min_current_a: float = 0.0
+    charge_curve: ChargeCurve | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class HorizonSettings:
+    """Local times between which a night is planned; the end is on the next day."""
+
+    start: time = time(12)
+    end: time = time(12)
+    step_minutes: int = 15
+
+
+@dataclass(frozen=True, kw_only=True)
+class Policy:
+    """What the depot decides for itself.
+
+    ``settle_s``: how long a charger may take to follow a new limit before its meter is held against it.
+    ``soc_tolerance_percent``: how far a vehicle's projected SoC may fall short before the night is planned anew.
+    """
+
+    tick_minutes: int = 15
+    settle_s: int = 30
+    soc_tolerance_percent: float = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class GatewaySettings:
+    """Where the gateway listens. Secrets are named by file, never written in ``depot.yaml``."""
+
+    listen: str = "127.0.0.1:9000"
+    api: str = "127.0.0.1:9001"
+    security_profile: int = 1
+    credentials: str | None = None
+    api_token_file: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Depot:
+    """All that stays from night to night. ``store`` is an SQLAlchemy URL."""
+
+    name: str
+    timezone: str
+    currency: str
+    site: Site
+    chargers: tuple[Charger, ...]
+    vehicles: tuple[Vehicle, ...]
+    feeders: tuple[Feeder, ...] = ()
+    tariff: Tariff = field(default_factory=Tariff)
+    horizon: HorizonSettings = field(default_factory=HorizonSettings)
+    policy: Policy = field(default_factory=Policy)
+    gateway: GatewaySettings = field(default_factory=GatewaySettings)
+    store: str = "sqlite:///depot.db"
+
+    def connectors(self) -> Iterator[tuple[Charger, Connector]]:
+        """Every connector with its charger, in the order of ``depot.yaml``."""
+        for charger in self.chargers:
+            for connector in charger.connectors:
+                yield charger, connector
+
+    def charger(self, charger_id: str) -> Charger:
+        """The charger of that id. Raises :class:`KeyError`."""
+        return next((c for c in self.chargers if c.id == charger_id), None) or _missing("charger", charger_id)
+
+    def connector(self, charger_id: str, connector_id: int) -> Connector:
+        """The connector of that charger and id. Raises :class:`KeyError`."""
+        found = (c for c in self.charger(charger_id).connectors if c.id == connector_id)
+        return next(found, None) or _missing("connector", f"{charger_id}/{connector_id}")
+
+    def vehicle(self, vehicle_id: str) -> Vehicle:
+        """The vehicle of that id. Raises :class:`KeyError`."""
+        return next((v for v in self.vehicles if v.id == vehicle_id), None) or _missing("vehicle", vehicle_id)
+
+    def feeder_path(self, charger: Charger) -> tuple[str, ...]:
+        """Ids of the feeders between a charger and the transformer, nearest first."""
+        parents = {feeder.id: feeder.parent for feeder in self.feeders}
+        path: list[str] = []
+        feeder = charger.feeder
+        while feeder is not None:
+            path.append(feeder)
+            feeder = parents[feeder]
+        return tuple(path)
+
+
+def _missing(kind: str, name: str) -> Any:
+    raise KeyError(f"no {kind} {name}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PowerRange:
+    """What one vehicle can draw on one connector, grid side: 0, or multiples of ``step_kw`` from min to max.
+
+    ``max_kw`` is what the hardware allows, 0 where this vehicle cannot charge here; ``phases`` what both
+    have (0 on DC).
+    """
+
+    min_kw: float
+    max_kw: float
+    step_kw: float
+    phases: int
+
+
+def power_range(connector: Connector, vehicle: Vehicle, *, voltage_v: float) -> PowerRange:
+    """The range of grid-side powers of a vehicle on a connector.
+
+    On AC the smaller current per phase, on the phases that both have: a one-phase 32 A van on a three-phase
+    16 A connector gets one phase at 16 A, 3.68 kW. On DC the smaller power; what a vehicle can take holds
+    at the charger's output.
+    """
+    if connector.is_dc:
+        grid_per_output = 1.0 / connector.conversion_efficiency
+        return PowerRange(
+            min_kw=connector.min_kw * connector.grid_per_limit,
+            max_kw=min(connector.max_kw * connector.grid_per_limit, vehicle.max_dc_kw * grid_per_output),
+            step_kw=DC_STEP_KW * connector.grid_per_limit,
+            phases=0,
+        )
+    phases = min(connector.phases, vehicle.ac_phases)
+
+    def power_kw(current_a: float) -> float:
+        return kw_from_current_a(current_a, phases=phases, voltage_v=voltage_v)
+
+    return PowerRange(
+        min_kw=power_kw(max(connector.min_current_a, vehicle.min_current_a)),
+        max_kw=power_kw(min(connector.max_current_a, vehicle.max_ac_current_a)),
+        step_kw=power_kw(connector.current_step_a),
+        phases=phases,
+    )

@@ -1,0 +1,140 @@
+"""Neutral charging profiles: what each connector is allowed over the night. No OCPP in it.
+
+A profile is made from a plan, its neighbours of equal limit merged, cut down to the periods a charger can
+hold. Whatever is done to it here, a limit is never above the plan's power.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from optimiser.depot import Connector, Depot
+from optimiser.horizon import Horizon
+from optimiser.plan import Plan, PlannedVisit
+from optimiser.units import current_a_from_kw, floor_to_step
+
+LIMIT_STEP_A = 0.1
+"""OCPP carries one decimal of an ampere (1.6 schema ``multipleOf`` 0.1)."""
+LIMIT_STEP_KW = 0.001
+"""Limits in power are sent in whole watts."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Period:
+    """A limit from ``start`` to ``end`` (half-open, UTC).
+
+    ``limit_kw`` is the grid-side power it allows, ``limit_a`` the current per phase on ``phases`` phases
+    (None and 0 on DC). Both are cut down to what OCPP can carry.
+    """
+
+    start: datetime
+    end: datetime
+    limit_kw: float
+    limit_a: float | None
+    phases: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChargingProfile:
+    """What one connector is allowed from the first period's start to the last one's end, without gaps."""
+
+    charger_id: str
+    connector_id: int
+    periods: tuple[Period, ...]
+
+    @property
+    def start(self) -> datetime:
+        """Start of the first period."""
+        return self.periods[0].start
+
+    @property
+    def end(self) -> datetime:
+        """End of the last period."""
+        return self.periods[-1].end
+
+
+def charging_profiles(plan: Plan, depot: Depot) -> tuple[ChargingProfile, ...]:
+    """One profile per connector of the depot over the plan's horizon, in the order of ``depot.yaml``.
+
+    A connector is allowed what its visits are planned to draw, and nothing where no visit is planned.
+    """
+    visits: dict[tuple[str, int], list[PlannedVisit]] = {}
+    for visit in plan.visits:
+        visits.setdefault((visit.charger_id, visit.connector_id), []).append(visit)
+    return tuple(
+        ChargingProfile(
+            charger_id=charger.id,
+            connector_id=connector.id,
+            periods=merged(
+                _step_periods(plan.horizon, visits.get((charger.id, connector.id), []), connector, depot)
+            ),
+        )
+        for charger, connector in depot.connectors()
+    )
+
+
+def merged(periods: Sequence[Period]) -> tuple[Period, ...]:
+    """The same limits in as few periods as possible."""
+    result: list[Period] = []
+    for period in periods:
+        if result and _same_limit(result[-1], period):
+            result[-1] = replace(result[-1], end=period.end)
+        else:
+            result.append(period)
+    return tuple(result)
+
+
+def compressed(profile: ChargingProfile, max_periods: int) -> ChargingProfile:
+    """The profile in at most ``max_periods`` periods, never above the original at any instant.
+
+    Neighbours are merged at the lower of their limits, the pair that loses the least energy first.
+    """
+    periods = list(profile.periods)
+    while len(periods) > max_periods:
+        cheapest = min(range(len(periods) - 1), key=lambda i: _merge_loss_kwh(periods[i], periods[i + 1]))
+        lower = min(periods[cheapest], periods[cheapest + 1], key=lambda period: period.limit_kw)
+        both = replace(lower, start=periods[cheapest].start, end=periods[cheapest + 1].end)
+        periods[cheapest : cheapest + 2] = [both]
+    return replace(profile, periods=merged(periods))
+
+
+def _step_periods(
+    horizon: Horizon, visits: Sequence[PlannedVisit], connector: Connector, depot: Depot
+) -> list[Period]:
+    starts = horizon.starts()
+    step = timedelta(seconds=horizon.step_s)
+    periods: list[Period] = []
+    for index, start in enumerate(starts):
+        # Two visits may share a step at the change from one vehicle to the next; a plan never powers both.
+        drawing = max(visits, key=lambda visit: visit.power_kw[index], default=None)
+        power_kw = drawing.power_kw[index] if drawing else 0.0
+        phases = connector.phases
+        if drawing is not None and power_kw > 0 and not connector.is_dc:
+            phases = min(connector.phases, depot.vehicle(drawing.vehicle_id).ac_phases)
+        limit_kw, limit_a = _limits(power_kw, phases=phases, voltage_v=depot.site.voltage_v)
+        periods.append(
+            Period(start=start, end=start + step, limit_kw=limit_kw, limit_a=limit_a, phases=phases)
+        )
+    return periods
+
+
+def _limits(power_kw: float, *, phases: int, voltage_v: float) -> tuple[float, float | None]:
+    limit_kw = floor_to_step(power_kw, LIMIT_STEP_KW)
+    if phases == 0:
+        return limit_kw, None
+    return limit_kw, floor_to_step(
+        current_a_from_kw(power_kw, phases=phases, voltage_v=voltage_v), LIMIT_STEP_A
+    )
+
+
+def _same_limit(one: Period, other: Period) -> bool:
+    if one.limit_kw == other.limit_kw == 0.0:
+        return True
+    return (one.limit_kw, one.limit_a, one.phases) == (other.limit_kw, other.limit_a, other.phases)
+
+
+def _merge_loss_kwh(one: Period, other: Period) -> float:
+    longer = one if one.limit_kw > other.limit_kw else other
+    return abs(one.limit_kw - other.limit_kw) * (longer.end - longer.start).total_seconds() / 3600.0
