@@ -1,0 +1,170 @@
+"""What a table of powers means: energy, SoC, cost, peak, shortfall. Makes the plan out of it.
+
+The same accounting serves the plan and every baseline, so that a comparison is a comparison.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+
+from optimiser.depot import Depot
+from optimiser.horizon import FloatArray
+from optimiser.night import Night, Visit
+from optimiser.plan import Cost, Plan, PlannedVisit, Series, SiteSeries, Solver
+from optimiser.tariff import billing_means
+
+DECIMALS = 6
+"""Decimals of the numbers in a plan: milliwatts and milliwatt-hours, far below what any meter shows."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Accounts:
+    """The accounts of a table of powers.
+
+    ``delivered_kwh``, ``required_kwh``, ``shortfall_kwh`` (battery side) and ``planned_soc_percent`` have shape
+    (visits,); ``charging_kw`` and each of ``feeder_charging_kw`` (grid side) have shape (steps,).
+    """
+
+    cost: Cost
+    peak_kw: float
+    delivered_kwh: FloatArray
+    required_kwh: FloatArray
+    shortfall_kwh: FloatArray
+    planned_soc_percent: FloatArray
+    charging_kw: FloatArray
+    feeder_charging_kw: Mapping[str, FloatArray]
+
+
+def presence(night: Night) -> FloatArray:
+    """Share of every step that each visit is there, shape (visits, steps)."""
+    shares = [night.horizon.presence(visit.arrival, visit.departure) for visit in night.visits]
+    return np.array(shares).reshape(len(night.visits), night.horizon.steps)
+
+
+def required_kwh(depot: Depot, visit: Visit) -> float:
+    """Energy a visit needs on the battery side, 0 where it arrives with enough. [kWh]"""
+    missing_percent = max(0.0, visit.required_soc_percent - visit.arrival_soc_percent)
+    return depot.vehicle(visit.vehicle_id).battery_kwh * missing_percent / 100.0
+
+
+def account(depot: Depot, night: Night, power_kw: FloatArray) -> Accounts:
+    """The accounts of grid-side powers of shape (visits, steps).
+
+    Where a visit is there for part of a step only, energy and cost count that part; limits and the peak
+    count the power whole.
+    """
+    vehicles = [depot.vehicle(visit.vehicle_id) for visit in night.visits]
+    battery_kwh = np.array([vehicle.battery_kwh for vehicle in vehicles])
+    efficiency = np.array([vehicle.charge_efficiency for vehicle in vehicles])
+    arrival_soc_percent = np.array([visit.arrival_soc_percent for visit in night.visits])
+    needed = np.array([required_kwh(depot, visit) for visit in night.visits])
+
+    drawn_kw = power_kw * presence(night)
+    delivered = efficiency * drawn_kw.sum(axis=1) * night.horizon.step_h
+    charging_kw = power_kw.sum(axis=0)
+    net_load_kw = charging_kw + night.base_load_kw - night.pv_kw
+    peak_kw = float(billing_means(net_load_kw, depot.tariff.billing_steps(night.horizon)).max())
+    energy = energy_cost(night, drawn_kw.sum(axis=0))
+    demand = depot.tariff.demand_cost(peak_kw)
+    return Accounts(
+        cost=Cost(energy=energy, demand=demand, total=energy + demand, currency=depot.currency),
+        peak_kw=peak_kw,
+        delivered_kwh=delivered,
+        required_kwh=needed,
+        shortfall_kwh=np.clip(needed - delivered, 0.0, None),
+        planned_soc_percent=arrival_soc_percent + 100.0 * delivered / battery_kwh,
+        charging_kw=charging_kw,
+        feeder_charging_kw={
+            feeder.id: power_kw[_below(depot, night, feeder.id)].sum(axis=0) for feeder in depot.feeders
+        },
+    )
+
+
+def energy_cost(night: Night, drawn_kw: FloatArray) -> float:
+    """Money for the chargers' mean power per step, shape (steps,).
+
+    Power that the roof gives beyond the base load costs what selling it would have brought.
+    """
+    surplus_kw = np.clip(night.pv_kw - night.base_load_kw, 0.0, None)
+    from_roof_kw = np.minimum(drawn_kw, surplus_kw)
+    bought = night.import_price_per_kwh * (drawn_kw - from_roof_kw)
+    unsold = night.export_price_per_kwh * from_roof_kw
+    return float((bought + unsold).sum() * night.horizon.step_h)
+
+
+def assemble_plan(
+    depot: Depot,
+    night: Night,
+    power_kw: FloatArray,
+    *,
+    solver: Solver,
+    created_at: datetime,
+    baseline: Mapping[str, Any] | None = None,
+    warnings: Sequence[str] = (),
+) -> Plan:
+    """The plan that a table of powers (visits, steps) is. Warnings of the night come first."""
+    power_kw = np.round(power_kw, DECIMALS)
+    accounts = account(depot, night, power_kw)
+    visits = tuple(
+        PlannedVisit(
+            vehicle_id=visit.vehicle_id,
+            charger_id=visit.charger_id,
+            connector_id=visit.connector_id,
+            arrival=visit.arrival,
+            departure=visit.departure,
+            arrival_soc_percent=visit.arrival_soc_percent,
+            required_soc_percent=visit.required_soc_percent,
+            planned_soc_percent=_rounded(accounts.planned_soc_percent[row]),
+            required_kwh=_rounded(accounts.required_kwh[row]),
+            delivered_kwh=_rounded(accounts.delivered_kwh[row]),
+            shortfall_kwh=_rounded(accounts.shortfall_kwh[row]),
+            power_kw=tuple(power_kw[row].tolist()),
+        )
+        for row, visit in enumerate(night.visits)
+    )
+    return Plan(
+        depot=depot.name,
+        night=night.date,
+        created_at=created_at,
+        inputs_sha256=night.inputs_sha256,
+        horizon=night.horizon,
+        visits=visits,
+        site=SiteSeries(
+            limit_kw=_rounded_row(night.site_limit_kw),
+            base_load_kw=_rounded_row(night.base_load_kw),
+            charging_kw=_rounded_row(accounts.charging_kw),
+            pv_kw=_rounded_row(night.pv_kw),
+            import_price_per_kwh=_rounded_row(night.import_price_per_kwh),
+        ),
+        feeders={
+            feeder.id: Series(
+                limit_kw=None if feeder.limit_kw is None else (feeder.limit_kw,) * night.horizon.steps,
+                charging_kw=_rounded_row(accounts.feeder_charging_kw[feeder.id]),
+            )
+            for feeder in depot.feeders
+        },
+        cost=accounts.cost,
+        peak_kw=_rounded(accounts.peak_kw),
+        solver=solver,
+        baseline=baseline or {},
+        warnings=(*night.warnings, *warnings),
+    )
+
+
+def _below(depot: Depot, night: Night, feeder_id: str) -> list[int]:
+    """Rows of the visits whose charger hangs below a feeder."""
+    below = {charger.id for charger in depot.chargers if feeder_id in depot.feeder_path(charger)}
+    return [row for row, visit in enumerate(night.visits) if visit.charger_id in below]
+
+
+def _rounded(value: float) -> float:
+    return round(float(value), DECIMALS)
+
+
+def _rounded_row(values: FloatArray) -> tuple[float, ...]:
+    return tuple(np.round(values, DECIMALS).tolist())
