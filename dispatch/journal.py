@@ -1,0 +1,323 @@
+"""The store: plans, raw messages, events, commands and evidence. The only file that writes it.
+
+One SQLite file in the depot's folder serves the gateway and the dispatcher at once. Nothing is ever changed
+but the answer of a command: what was written before a crash is what is found after it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import sqlalchemy as sa
+from pydantic import TypeAdapter
+
+from dispatch.events import StationEvent, TransactionStarted
+from dispatch.evidence import Command, Evidence, Layer, Rung, Verdict
+from dispatch.station import Outcome, Reply, StationProfile
+from dispatch.tables import COMMANDS, EVENTS, EVIDENCE, MESSAGES, PLANS, TRANSACTION_IDS, WRITING, open_store
+from optimiser.plan import Plan
+
+SECRET_KEYS = frozenset({"authorizationkey"})
+"""Configuration keys whose values are never stored (OCPP 1.6 security whitepaper), in lower case."""
+REDACTED = "<redacted>"
+
+PlanKind = Literal["plan", "replan"]
+
+
+class JournalError(Exception):
+    """The store cannot be opened."""
+
+
+_EVENT: TypeAdapter[StationEvent] = TypeAdapter(StationEvent)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Journal:
+    """A depot's store. Every method is one transaction; a write has reached the disk when it returns.
+
+    Safe to use from several threads and processes at once.
+    """
+
+    engine: sa.Engine = field(repr=False)
+
+    # ── messages and events: the gateway's part ──────────────────────────────────────────────────────────
+
+    def record_message(
+        self,
+        *,
+        at: datetime,
+        charger_id: str,
+        direction: Literal["in", "out"],
+        action: str | None,
+        message_id: str | None,
+        frame: str,
+    ) -> None:
+        """Keep a raw frame, secrets redacted; ``direction`` as seen by the gateway."""
+        values = {
+            "at": at,
+            "charger_id": charger_id,
+            "direction": direction,
+            "action": action,
+            "message_id": message_id,
+            "frame": redacted(frame),
+        }
+        with self._write() as connection:
+            connection.execute(MESSAGES.insert().values(values))
+
+    def record_event(self, event: StationEvent) -> None:
+        """Keep an event."""
+        transaction_id = getattr(event, "transaction_id", None)
+        values = {
+            "received_at": event.received_at,
+            "kind": event.kind,
+            "charger_id": event.charger_id,
+            "transaction_id": None if transaction_id is None else str(transaction_id),
+            "document": event.model_dump(mode="json"),
+        }
+        with self._write() as connection:
+            connection.execute(EVENTS.insert().values(values))
+
+    def events(self, *, since: datetime | None = None, kinds: Sequence[str] = ()) -> list[StationEvent]:
+        """Events in the order in which they were recorded, those received at ``since`` included."""
+        query = sa.select(EVENTS.c.document).order_by(EVENTS.c.id)
+        if since is not None:
+            query = query.where(EVENTS.c.received_at >= since)
+        if kinds:
+            query = query.where(EVENTS.c.kind.in_(kinds))
+        return [_EVENT.validate_python(document) for (document,) in self._rows(query)]
+
+    def open_transactions(self) -> list[TransactionStarted]:
+        """Transactions that have started and not ended, oldest first."""
+        ended = EVENTS.alias()
+        query = (
+            sa.select(EVENTS.c.document)
+            .where(EVENTS.c.kind == "transaction_started")
+            .where(
+                ~sa.exists().where(
+                    ended.c.kind == "transaction_ended",
+                    ended.c.charger_id == EVENTS.c.charger_id,
+                    ended.c.transaction_id == EVENTS.c.transaction_id,
+                )
+            )
+            .order_by(EVENTS.c.id)
+        )
+        return [TransactionStarted.model_validate(document) for (document,) in self._rows(query)]
+
+    def next_transaction_id(self) -> int:
+        """A transaction id that was never given before; the first is 1."""
+        with self._write() as connection:
+            return _new_id(connection.execute(TRANSACTION_IDS.insert()))
+
+    def find_transaction(
+        self, *, charger_id: str, connector_id: int, id_tag: str, at: datetime, meter_start_kwh: float
+    ) -> TransactionStarted | None:
+        """The start that was already recorded with these facts: a charger may send it again."""
+        query = (
+            sa.select(EVENTS.c.document)
+            .where(EVENTS.c.kind == "transaction_started", EVENTS.c.charger_id == charger_id)
+            .order_by(EVENTS.c.id.desc())
+        )
+        starts = (TransactionStarted.model_validate(document) for (document,) in self._rows(query))
+        facts = (connector_id, id_tag, at, meter_start_kwh)
+        return next((s for s in starts if (s.connector_id, s.id_tag, s.at, s.meter_start_kwh) == facts), None)
+
+    # ── plans ────────────────────────────────────────────────────────────────────────────────────────────
+
+    def save_plan(self, plan: Plan, *, kind: PlanKind = "plan") -> None:
+        """Keep a plan; a re-plan refers to the night's latest plan."""
+        with self._write() as connection:
+            base_id = None
+            if kind == "replan":
+                base_id = connection.scalar(_latest_plan_query(PLANS.c.id, plan.night, kind="plan"))
+            connection.execute(
+                PLANS.insert().values(
+                    night=plan.night,
+                    created_at=plan.created_at,
+                    kind=kind,
+                    base_id=base_id,
+                    document=plan.to_document(),
+                )
+            )
+
+    def latest_plan(self, night: date) -> Plan | None:
+        """The plan or re-plan of a night that was stored last."""
+        return self._plan(_latest_plan_query(PLANS.c.document, night))
+
+    def base_plan(self, night: date) -> Plan | None:
+        """The plan of a night that was stored last, re-plans left aside."""
+        return self._plan(_latest_plan_query(PLANS.c.document, night, kind="plan"))
+
+    # ── commands and evidence: the dispatcher's part ─────────────────────────────────────────────────────
+
+    def begin_command(
+        self, *, night: date, at: datetime, charger_id: str, layer: Layer, profile: StationProfile
+    ) -> int:
+        """Write down that a profile is about to be sent, and return the command's id."""
+        values = {
+            "night": night,
+            "at": at,
+            "charger_id": charger_id,
+            "connector_id": profile.connector_id,
+            "layer": layer.value,
+            "profile_id": profile.profile_id,
+            "payload": profile.model_dump(mode="json"),
+        }
+        with self._write() as connection:
+            return _new_id(connection.execute(COMMANDS.insert().values(values)))
+
+    def finish_command(self, command_id: int, reply: Reply) -> None:
+        """Write down what came of a command."""
+        with self._write() as connection:
+            connection.execute(
+                COMMANDS.update()
+                .where(COMMANDS.c.id == command_id)
+                .values(
+                    outcome=reply.outcome.value,
+                    reason=reply.reason,
+                    message_id=reply.message_id,
+                    answered_at=reply.at,
+                )
+            )
+
+    def commands(self, *, night: date | None = None, charger_id: str | None = None) -> list[Command]:
+        """Commands, oldest first."""
+        query = sa.select(COMMANDS).order_by(COMMANDS.c.id)
+        if night is not None:
+            query = query.where(COMMANDS.c.night == night)
+        if charger_id is not None:
+            query = query.where(COMMANDS.c.charger_id == charger_id)
+        return [_command(row) for row in self._rows(query)]
+
+    def installed(self, charger_id: str) -> list[tuple[StationProfile, Command]]:
+        """The last accepted profile of every profile id on a charger: what it should be holding."""
+        last = (
+            sa.select(sa.func.max(COMMANDS.c.id))
+            .where(COMMANDS.c.charger_id == charger_id, COMMANDS.c.outcome == Outcome.ACCEPTED.value)
+            .group_by(COMMANDS.c.profile_id)
+        )
+        query = sa.select(COMMANDS).where(COMMANDS.c.id.in_(last)).order_by(COMMANDS.c.id)
+        return [(command.profile, command) for command in map(_command, self._rows(query))]
+
+    def unanswered(self, charger_id: str) -> list[Command]:
+        """Commands later than the last accepted one of their profile id that may or may not have had effect.
+
+        Those that timed out, and those during which the dispatcher itself died.
+        """
+        later = COMMANDS.alias()
+        query = (
+            sa.select(COMMANDS)
+            .where(COMMANDS.c.charger_id == charger_id)
+            .where(COMMANDS.c.outcome.is_(None) | (COMMANDS.c.outcome == Outcome.NO_ANSWER.value))
+            .where(
+                ~sa.exists().where(
+                    later.c.charger_id == COMMANDS.c.charger_id,
+                    later.c.profile_id == COMMANDS.c.profile_id,
+                    later.c.id > COMMANDS.c.id,
+                    later.c.outcome == Outcome.ACCEPTED.value,
+                )
+            )
+            .order_by(COMMANDS.c.id)
+        )
+        return [_command(row) for row in self._rows(query)]
+
+    def add_evidence(self, evidence: Evidence) -> None:
+        """Keep one rung of a connector's ladder."""
+        values = vars(evidence) | {"rung": evidence.rung.value, "verdict": evidence.verdict.value}
+        with self._write() as connection:
+            connection.execute(EVIDENCE.insert().values(values))
+
+    def evidence(self, night: date) -> list[Evidence]:
+        """All evidence of a night, oldest first."""
+        query = sa.select(EVIDENCE).where(EVIDENCE.c.night == night).order_by(EVIDENCE.c.id)
+        return [
+            Evidence(
+                **{name: value for name, value in row._mapping.items() if name != "id"}  # noqa: SLF001
+                | {"rung": Rung(row.rung), "verdict": Verdict(row.verdict)}
+            )
+            for row in self._rows(query)
+        ]
+
+    def close(self) -> None:
+        """Close all connections; the journal is of no use afterwards."""
+        self.engine.dispose()
+
+    @contextmanager
+    def _write(self) -> Iterator[sa.Connection]:
+        with self.engine.connect().execution_options(**WRITING) as connection, connection.begin():
+            yield connection
+
+    def _rows(self, query: sa.Select[Any]) -> Sequence[sa.Row[Any]]:
+        with self.engine.connect() as connection:
+            return connection.execute(query).all()
+
+    def _plan(self, query: sa.Select[Any]) -> Plan | None:
+        rows = self._rows(query)
+        return Plan.from_document(rows[0].document) if rows else None
+
+
+def open_journal(store_url: str, folder: Path) -> Journal:
+    """The journal at an SQLAlchemy URL, made if it is not there; a SQLite path is relative to the folder.
+
+    Raises :class:`JournalError`.
+    """
+    try:
+        return Journal(engine=open_store(store_url, folder))
+    except (sa.exc.SQLAlchemyError, ImportError) as error:
+        raise JournalError(f"store {store_url}: cannot be opened: {error}") from error
+
+
+def redacted(frame: str) -> str:
+    """The frame without the values of secret configuration keys; unchanged where it names none."""
+    if not any(key in frame.lower() for key in SECRET_KEYS):
+        return frame
+    try:
+        document = json.loads(frame)
+    except ValueError:
+        return f"{REDACTED}: {len(frame)} characters that are not JSON and name a secret"
+    return json.dumps(_without_secrets(document), separators=(",", ":"))
+
+
+def _without_secrets(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_without_secrets(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    is_secret = str(value.get("key", "")).lower() in SECRET_KEYS
+    return {
+        name: REDACTED if is_secret and name == "value" else _without_secrets(item)
+        for name, item in value.items()
+    }
+
+
+def _latest_plan_query(
+    column: sa.Column[Any], night: date, *, kind: PlanKind | None = None
+) -> sa.Select[Any]:
+    query = sa.select(column).where(PLANS.c.night == night).order_by(PLANS.c.id.desc()).limit(1)
+    return query if kind is None else query.where(PLANS.c.kind == kind)
+
+
+def _command(row: sa.Row[Any]) -> Command:
+    return Command(
+        id=row.id,
+        night=row.night,
+        at=row.at,
+        charger_id=row.charger_id,
+        layer=Layer(row.layer),
+        profile=StationProfile.model_validate(row.payload),
+        outcome=None if row.outcome is None else Outcome(row.outcome),
+        reason=row.reason,
+        message_id=row.message_id,
+        answered_at=row.answered_at,
+    )
+
+
+def _new_id(result: sa.CursorResult[Any]) -> int:
+    row = result.inserted_primary_key
+    assert row is not None, "every table that is inserted into has a primary key"
+    return int(row[0])

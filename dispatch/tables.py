@@ -1,0 +1,142 @@
+"""The tables of the store, and how the file that holds them is opened. Writes nothing."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+BUSY_TIMEOUT_S = 15.0
+"""How long one process waits for the other one's write; a write takes milliseconds. [s]"""
+WRITING = {"begin_immediate": True}
+"""Execution options of a connection that writes: it takes the lock at once.
+
+A SQLite transaction that reads first and then writes cannot wait for another writer: it fails.
+"""
+
+
+class _Utc(sa.types.TypeDecorator[datetime]):
+    """An aware datetime, stored in UTC without offset."""
+
+    impl = sa.DateTime
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:  # noqa: ARG002
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"the journal stores instants: found {value} without offset")
+        return value.astimezone(UTC).replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:  # noqa: ARG002
+        return None if value is None else value.replace(tzinfo=UTC)
+
+
+METADATA = sa.MetaData()
+
+PLANS = sa.Table(
+    "plans",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("night", sa.Date, nullable=False, index=True),
+    sa.Column("created_at", _Utc, nullable=False),
+    sa.Column("kind", sa.String, nullable=False),
+    sa.Column("base_id", sa.ForeignKey("plans.id")),
+    sa.Column("document", sa.JSON, nullable=False),
+)
+
+MESSAGES = sa.Table(
+    "messages",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("at", _Utc, nullable=False, index=True),
+    sa.Column("charger_id", sa.String, nullable=False),
+    sa.Column("direction", sa.String, nullable=False),
+    sa.Column("action", sa.String),
+    sa.Column("message_id", sa.String, index=True),
+    sa.Column("frame", sa.Text, nullable=False),
+)
+
+EVENTS = sa.Table(
+    "events",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("received_at", _Utc, nullable=False, index=True),
+    sa.Column("kind", sa.String, nullable=False, index=True),
+    sa.Column("charger_id", sa.String, nullable=False),
+    sa.Column("transaction_id", sa.String, index=True),
+    sa.Column("document", sa.JSON, nullable=False),
+)
+
+# An id that was given away is never given again, also when no event with it was ever stored.
+TRANSACTION_IDS = sa.Table(
+    "transaction_ids",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sqlite_autoincrement=True,
+)
+
+COMMANDS = sa.Table(
+    "commands",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("night", sa.Date, nullable=False, index=True),
+    sa.Column("at", _Utc, nullable=False),
+    sa.Column("charger_id", sa.String, nullable=False, index=True),
+    sa.Column("connector_id", sa.Integer, nullable=False),
+    sa.Column("layer", sa.String, nullable=False),
+    sa.Column("profile_id", sa.Integer, nullable=False),
+    sa.Column("payload", sa.JSON, nullable=False),
+    sa.Column("outcome", sa.String),
+    sa.Column("reason", sa.String, nullable=False, default=""),
+    sa.Column("message_id", sa.String),
+    sa.Column("answered_at", _Utc),
+)
+
+EVIDENCE = sa.Table(
+    "evidence",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("night", sa.Date, nullable=False, index=True),
+    sa.Column("at", _Utc, nullable=False),
+    sa.Column("charger_id", sa.String, nullable=False),
+    sa.Column("connector_id", sa.Integer, nullable=False),
+    sa.Column("rung", sa.String, nullable=False),
+    sa.Column("verdict", sa.String, nullable=False),
+    sa.Column("detail", sa.String, nullable=False),
+    sa.Column("message_id", sa.String),
+    sa.Column("command_id", sa.ForeignKey("commands.id")),
+)
+
+
+def open_store(store_url: str, folder: Path) -> sa.Engine:
+    """The engine of a store with its tables in it; a SQLite path is relative to the folder."""
+    url = sa.make_url(store_url)
+    is_sqlite = url.get_backend_name() == "sqlite"
+    if is_sqlite and url.database:
+        url = url.set(database=str(folder / url.database))
+    engine = sa.create_engine(url)
+    if is_sqlite:
+        sa.event.listen(engine, "connect", _prepare_sqlite)
+        sa.event.listen(engine, "begin", _begin_sqlite)
+    with engine.connect().execution_options(**WRITING) as connection, connection.begin():
+        METADATA.create_all(connection)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    connection.isolation_level = None  # transactions are begun below, not by the driver
+    for pragma in (
+        f"busy_timeout={int(BUSY_TIMEOUT_S * 1000)}",
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: sa.Connection) -> None:
+    immediate = connection.get_execution_options().get("begin_immediate", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
