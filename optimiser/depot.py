@@ -129,11 +129,26 @@ class Policy:
 
     ``settle_s``: how long a charger may take to follow a new limit before its meter is held against it.
     ``soc_tolerance_percent``: how far a vehicle's projected SoC may fall short before the night is planned anew.
+    ``secure_against_forgetful``: how many chargers may wake at full power at once without passing a limit.
+    ``unknown_vehicle``: what a stranger on a connector gets.
+    ``readiness``: share of departures, 0 to 1, that are to be ready although arrivals are uncertain.
     """
 
     tick_minutes: int = 15
     settle_s: int = 30
     soc_tolerance_percent: float = 1.0
+    secure_against_forgetful: int = 1
+    unknown_vehicle: Literal["floor", "hold"] = "floor"
+    readiness: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TlsFiles:
+    """Certificate, key and the authority of the chargers' certificates, as paths relative to the folder."""
+
+    certificate: str
+    key: str
+    client_ca: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,6 +158,7 @@ class GatewaySettings:
     listen: str = "127.0.0.1:9000"
     api: str = "127.0.0.1:9001"
     security_profile: int = 1
+    tls: TlsFiles | None = None
     credentials: str | None = None
     api_token_file: str | None = None
 
