@@ -1,0 +1,106 @@
+"""Files to domain: the only reader of depot folders. Reports everything that is wrong with one at once."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+from optimiser.depot import Depot
+from optimiser.horizon import Horizon, TimeError
+from optimiser.inputs.depots import read_depot
+from optimiser.inputs.files import Folder, InputError, Problem, shown_value
+from optimiser.inputs.nights import nights_of, read_night
+from optimiser.night import Night
+
+__all__ = [
+    "InputError",
+    "Problem",
+    "load_depot",
+    "load_folder",
+    "load_night",
+    "night_containing",
+    "nights_in",
+]
+
+
+def load_depot(folder: str | Path) -> Depot:
+    """What stays of a depot folder. Raises :class:`InputError` with all that is wrong with it."""
+    opened = _open(folder)
+    known = read_depot(opened)
+    opened.raise_problems()
+    assert known.depot is not None  # there is a depot when there are no problems
+    return known.depot
+
+
+def load_night(folder: str | Path, night: date | str) -> Night:
+    """One night of a depot folder, by its local date. Raises :class:`InputError`, also for its depot."""
+    return load_folder(folder, night)[1]
+
+
+def load_folder(folder: str | Path, night: date | str) -> tuple[Depot, Night]:
+    """The depot and one of its nights. Raises :class:`InputError` with all that is wrong with both."""
+    opened = _open(folder)
+    known = read_depot(opened)
+    named = _date(opened, night)
+    read = None if named is None else read_night(opened, known, named)
+    opened.raise_problems()
+    assert known.depot is not None
+    assert read is not None
+    return known.depot, read
+
+
+def nights_in(folder: str | Path) -> list[date]:
+    """The nights that a depot folder has, in their order. Raises :class:`InputError` if there is no folder."""
+    return nights_of(_open(folder))
+
+
+def night_containing(depot: Depot, now: datetime) -> date:
+    """The local date on which the night that contains an instant starts; of two that overlap the later.
+
+    Raises :class:`InputError` when no night contains it: then the depot plans by night only, and it is day.
+    """
+    times = depot.horizon
+    today = Horizon(start=now, step_s=1, steps=1, timezone=depot.timezone).local(now).date()
+    for night in (today, today - timedelta(days=1)):
+        try:
+            horizon = Horizon.for_night(
+                night,
+                start=times.start,
+                end=times.end,
+                step_minutes=times.step_minutes,
+                timezone=depot.timezone,
+            )
+        except TimeError as error:
+            raise InputError(
+                [Problem(where="depot.yaml horizon", found=str(error), allowed="times that exist once")]
+            ) from None
+        if horizon.start <= now < horizon.end:
+            return night
+    raise InputError(
+        [
+            Problem(
+                where="night",
+                found=f"no night that contains {now.astimezone(UTC):%Y-%m-%dT%H:%MZ}",
+                allowed=f"an instant between {times.start:%H:%M} and {times.end:%H:%M} on the next day "
+                f"in {depot.timezone}, or a night by its date",
+            )
+        ]
+    )
+
+
+def _open(folder: str | Path) -> Folder:
+    opened = Folder(path=Path(folder))
+    if not opened.path.is_dir():
+        opened.complain(str(folder), found="no such folder", allowed="a depot folder with a depot.yaml")
+        opened.raise_problems()
+    return opened
+
+
+def _date(folder: Folder, night: date | str) -> date | None:
+    if isinstance(night, date):
+        return night
+    try:
+        return date.fromisoformat(night)
+    except ValueError:
+        folder.complain("night", found=shown_value(night), allowed="a date such as 2025-11-10")
+        return None

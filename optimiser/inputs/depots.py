@@ -1,0 +1,335 @@
+"""What stays of a depot folder: depot.yaml, vehicles.csv, charge_curves.csv and the references between them."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, TypeVar
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
+
+from pydantic import BaseModel, ValidationError
+
+from optimiser.depot import ChargeCurve, Depot, HorizonSettings, Vehicle
+from optimiser.inputs.files import Folder, Row, closest, did_you_mean, shown_value
+from optimiser.inputs.rows import CurveRow, VehicleRow, checked_rows, table_of
+from optimiser.inputs.schema import BandKeys, DepotKeys, HorizonKeys, TariffKeys
+from optimiser.inputs.translate import problems_of
+from optimiser.inputs.trees import Path, Tree, read_tree
+from optimiser.tariff import MINUTES_PER_DAY, Band
+
+Model = TypeVar("Model", bound=BaseModel)
+Place = str
+WEEKDAYS = {"weekdays": 0, "weekends": 5}
+"""A day on which the bands of weekdays or of weekends hold."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class KnownDepot:
+    """What a night can be checked against, also where parts of the depot are wrong (these are None).
+
+    ``connectors`` by charger id and ``vehicle_ids`` hold all that are named, the wrong ones too, so that one
+    mistake is not reported as two. ``depot`` is there when nothing at all is wrong with it.
+    """
+
+    timezone: str | None
+    horizon: HorizonSettings | None
+    connectors: Mapping[str, frozenset[int]] | None
+    vehicle_ids: frozenset[str] | None
+    has_bands: bool
+    depot: Depot | None
+
+
+def read_depot(folder: Folder) -> KnownDepot:
+    """The depot of a folder as far as it can be read; every problem is noted in the folder."""
+    vehicle_ids, vehicles = _read_vehicles(folder)
+    tree = read_tree(folder, "depot.yaml")
+    if tree is None:
+        return KnownDepot(
+            timezone=None, horizon=None, connectors=None, vehicle_ids=vehicle_ids, has_bands=True, depot=None
+        )
+    keys = _validated(folder, tree)
+    timezone = _check_timezone(folder, tree)
+    _check_feeders(folder, tree)
+    _check_chargers(folder, tree)
+    _check_tariff(folder, tree)
+    horizon = _part(HorizonKeys, tree.value.get("horizon", {}))
+    depot = None
+    if keys is not None and timezone is not None and not folder.problems:
+        depot = _depot(keys, vehicles)
+    return KnownDepot(
+        timezone=timezone,
+        horizon=None if horizon is None else horizon.to_domain(),
+        connectors=_connector_ids(tree),
+        vehicle_ids=vehicle_ids,
+        has_bands=bool(_mapping(tree.value.get("tariff")).get("bands")),
+        depot=depot,
+    )
+
+
+def _depot(keys: DepotKeys, vehicles: tuple[Vehicle, ...]) -> Depot:
+    return Depot(
+        name=keys.name,
+        timezone=keys.timezone,
+        currency=keys.currency,
+        site=keys.site.to_domain(),
+        chargers=tuple(charger.to_domain() for charger in keys.chargers),
+        vehicles=vehicles,
+        feeders=tuple(feeder.to_domain() for feeder in keys.feeders),
+        tariff=keys.tariff.to_domain(),
+        horizon=keys.horizon.to_domain(),
+        policy=keys.policy.to_domain(),
+        gateway=keys.gateway.to_domain(),
+        store=keys.store,
+    )
+
+
+def _validated(folder: Folder, tree: Tree) -> DepotKeys | None:
+    try:
+        return DepotKeys.model_validate(tree.value)
+    except ValidationError as error:
+        folder.problems.extend(problems_of(error, DepotKeys, place=tree.place))
+        return None
+
+
+def _part(model: type[Model], value: object) -> Model | None:
+    """A part of depot.yaml on its own, or None where it is wrong: that has been noted with the whole."""
+    try:
+        return model.model_validate(value)
+    except ValidationError:
+        return None
+
+
+def _mapping(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _items(value: object) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The mappings in a list, with their places; nothing where there is no list."""
+    if isinstance(value, list):
+        yield from ((place, item) for place, item in enumerate(value) if isinstance(item, dict))
+
+
+def check_unique(folder: Folder, named: Iterable[tuple[Place, Hashable]]) -> None:
+    """Notes every name that stands a second time, at its place."""
+    first: dict[Hashable, Place] = {}
+    for place, name in named:
+        if name in first:
+            folder.complain(
+                place,
+                found=f"{shown_value(name)} again (first at {first[name]})",
+                allowed="each name once",
+            )
+        else:
+            first[name] = place
+
+
+def _check_timezone(folder: Folder, tree: Tree) -> str | None:
+    name = tree.value.get("timezone")
+    if not isinstance(name, str) or not name:
+        return None
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        hint = closest(name, available_timezones())
+        folder.complain(
+            tree.place(("timezone",)),
+            found=shown_value(name),
+            allowed="an IANA time zone such as Europe/Berlin" + (f" (did you mean {hint}?)" if hint else ""),
+        )
+        return None
+    return name
+
+
+def _check_feeders(folder: Folder, tree: Tree) -> None:
+    feeders = [
+        (("feeders", i), f) for i, f in _items(tree.value.get("feeders")) if isinstance(f.get("id"), str)
+    ]
+    ids = [feeder["id"] for _, feeder in feeders]
+    check_unique(folder, ((tree.place((*path, "id")), feeder["id"]) for path, feeder in feeders))
+    chargers = [(("chargers", i), c) for i, c in _items(tree.value.get("chargers"))]
+    for key, users in (("parent", feeders), ("feeder", chargers)):
+        for path, user in users:
+            name = user.get(key)
+            if isinstance(name, str) and name not in ids:
+                folder.complain(
+                    tree.place((*path, key)),
+                    found=f"the unknown feeder {shown_value(name)}",
+                    allowed=did_you_mean(closest(name, ids), ids),
+                )
+    _check_cycles(folder, tree, {feeder["id"]: (path, feeder.get("parent")) for path, feeder in feeders})
+
+
+def _check_cycles(folder: Folder, tree: Tree, feeders: Mapping[str, tuple[Path, object]]) -> None:
+    seen: set[str] = set()
+    for start in feeders:
+        route: list[str] = []
+        at: object = start
+        while isinstance(at, str) and at in feeders and at not in seen:
+            seen.add(at)
+            route.append(at)
+            at = feeders[at][1]
+        if isinstance(at, str) and at in route:
+            circle = [*route[route.index(at) :], at]
+            folder.complain(
+                tree.place((*feeders[at][0], "parent")),
+                found=f"the circle {' → '.join(map(shown_value, circle))}",
+                allowed="a tree: every feeder ends at the transformer",
+            )
+
+
+def _check_chargers(folder: Folder, tree: Tree) -> None:
+    chargers = [(("chargers", i), c) for i, c in _items(tree.value.get("chargers"))]
+    check_unique(
+        folder,
+        ((tree.place((*path, "id")), c["id"]) for path, c in chargers if isinstance(c.get("id"), str)),
+    )
+    for path, charger in chargers:
+        check_unique(
+            folder,
+            (
+                (tree.place((*path, "connectors", i, "id")), connector["id"])
+                for i, connector in _items(charger.get("connectors"))
+                if isinstance(connector.get("id"), int)
+            ),
+        )
+
+
+def _connector_ids(tree: Tree) -> dict[str, frozenset[int]]:
+    return {
+        charger["id"]: frozenset(
+            connector["id"]
+            for _, connector in _items(charger.get("connectors"))
+            if isinstance(connector.get("id"), int)
+        )
+        for _, charger in _items(tree.value.get("chargers"))
+        if isinstance(charger.get("id"), str)
+    }
+
+
+def _check_tariff(folder: Folder, tree: Tree) -> None:
+    written = _mapping(tree.value.get("tariff"))
+    items = [(i, _part(BandKeys, band)) for i, band in _items(written.get("bands"))]
+    bands = [(i, band.to_domain()) for i, band in items if band is not None]
+    wrong = any(band is None for _, band in items)
+    for days, weekday in WEEKDAYS.items():
+        today = sorted(
+            ((i, b) for i, b in bands if b.holds_on(weekday)), key=lambda item: item[1].from_minute
+        )
+        _check_overlaps(folder, tree, today)
+        if bands and not wrong:
+            _check_holes(folder, tree, [band for _, band in today], days)
+    tariff = _part(TariffKeys, written)
+    horizon = _part(HorizonKeys, tree.value.get("horizon", {}))
+    if tariff is None or horizon is None:
+        return
+    billing, step = tariff.billing_interval_minutes, horizon.step_minutes
+    if billing % step and step % billing:
+        folder.complain(
+            tree.place(("tariff", "billing_interval_minutes")),
+            found=f"{billing} min with steps of {step} min",
+            allowed="a multiple or a divisor of horizon.step_minutes",
+        )
+
+
+def _check_overlaps(folder: Folder, tree: Tree, bands: list[tuple[int, Band]]) -> None:
+    for (first, earlier), (second, later) in pairwise(bands):
+        place = tree.place(("tariff", "bands", second))
+        known = any(problem.where == place for problem in folder.problems)
+        if later.from_minute < earlier.to_minute and not known:
+            folder.complain(
+                place,
+                found=f"a band from {_clock(later.from_minute)} that overlaps bands[{first}], "
+                f"{_clock(earlier.from_minute)} to {_clock(earlier.to_minute)}",
+                allowed="one price for every minute",
+            )
+
+
+def _check_holes(folder: Folder, tree: Tree, bands: list[Band], days: str) -> None:
+    covered = 0
+    holes = []
+    for band in bands:
+        if band.from_minute > covered:
+            holes.append(f"{_clock(covered)} to {_clock(band.from_minute)}")
+        covered = max(covered, band.to_minute)
+    if covered < MINUTES_PER_DAY:
+        holes.append(f"{_clock(covered)} to {_clock(MINUTES_PER_DAY)}")
+    if holes:
+        folder.complain(
+            tree.place(("tariff", "bands")),
+            found=f"no price on {days} from {' and from '.join(holes)}",
+            allowed='bands that cover "00:00" to "24:00" on all days',
+        )
+
+
+def _clock(minute: int) -> str:
+    return f"{minute // 60:02d}:{minute % 60:02d}"
+
+
+def _read_vehicles(folder: Folder) -> tuple[frozenset[str] | None, tuple[Vehicle, ...]]:
+    """The ids of all vehicles that are named, and the vehicles whose rows are good."""
+    curves = _read_curves(folder)
+    table = table_of(folder, "vehicles.csv", VehicleRow)
+    if table is None:
+        return None, ()
+    named = [(row, row.cells["vehicle_id"]) for row in table.rows if "vehicle_id" in row.cells]
+    check_unique(folder, ((table.place(row.line, "vehicle_id"), name) for row, name in named))
+    # OCPP's id tags are case-insensitive (CiString20Type).
+    tags = [(row, row.cells["id_tag"].upper()) for row in table.rows if "id_tag" in row.cells]
+    check_unique(folder, ((table.place(row.line, "id_tag"), tag) for row, tag in tags))
+    vehicles = []
+    for row, cells in checked_rows(folder, table, VehicleRow):
+        if cells.max_ac_current_a > 0 and cells.ac_phases == 0:
+            folder.complain(
+                table.place(row.line, "ac_phases"),
+                found=f"0 with max_ac_current_a {cells.max_ac_current_a:g}",
+                allowed="1, 2 or 3, or max_ac_current_a 0",
+            )
+        if cells.charge_curve is not None and cells.charge_curve not in curves:
+            names = list(curves)
+            folder.complain(
+                table.place(row.line, "charge_curve"),
+                found=f"the unknown curve {shown_value(cells.charge_curve)}",
+                allowed=f"a curve of charge_curves.csv: {did_you_mean(closest(cells.charge_curve, names), names)}",
+            )
+        keys = cells.model_dump(exclude={"vehicle_id", "charge_curve"})
+        curve = curves.get(cells.charge_curve or "")
+        vehicles.append(Vehicle(id=cells.vehicle_id, charge_curve=curve, **keys))
+    # A column that is missing has been noted; every reference to a vehicle would only repeat it.
+    ids = frozenset(name for _, name in named) if "vehicle_id" in table.columns else None
+    return ids, tuple(vehicles)
+
+
+def _read_curves(folder: Folder) -> dict[str, ChargeCurve | None]:
+    """The curves by id; None for one that is wrong."""
+    if not folder.has("charge_curves.csv"):
+        return {}
+    table = table_of(folder, "charge_curves.csv", CurveRow)
+    if table is None:
+        return {}
+    names = dict.fromkeys(row.cells["curve_id"] for row in table.rows if "curve_id" in row.cells)
+    points: dict[str, list[tuple[Row, CurveRow]]] = {name: [] for name in names}
+    for row, cells in checked_rows(folder, table, CurveRow):
+        points[cells.curve_id].append((row, cells))
+    for curve in points.values():
+        for (_, before), (row, point) in pairwise(curve):
+            if point.soc_percent <= before.soc_percent:
+                folder.complain(
+                    table.place(row.line, "soc_percent"),
+                    found=f"{point.soc_percent:g} after {before.soc_percent:g}",
+                    allowed="a state of charge that rises within a curve",
+                )
+            if point.max_kw > before.max_kw:
+                folder.complain(
+                    table.place(row.line, "max_kw"),
+                    found=f"{point.max_kw:g} after {before.max_kw:g}",
+                    allowed="a power that never rises within a curve",
+                )
+    return {
+        name: ChargeCurve(
+            id=name,
+            soc_percent=tuple(point.soc_percent for _, point in curve),
+            max_kw=tuple(point.max_kw for _, point in curve),
+        )
+        for name, curve in points.items()
+    }

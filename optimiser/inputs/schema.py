@@ -1,0 +1,405 @@
+"""What may stand in ``depot.yaml``: every key with its unit, default and range, as pydantic models.
+
+Knows shapes and ranges of single values and of values side by side; references between them are checked in
+:mod:`optimiser.inputs.depots`.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import time
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from optimiser import depot as domain
+from optimiser import tariff as money
+
+Id = Annotated[
+    str,
+    Field(
+        max_length=100, pattern=r"^[^\s\x00-\x1f\x7f-\x9f]([^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f])?$"
+    ),
+]
+ChargerId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_~-][A-Za-z0-9._~-]{0,47}$")]
+TimeOfDay = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
+EndOfBand = Annotated[str, Field(pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$")]
+Address = Annotated[str, Field(pattern=r"^[^\s:]+:[0-9]{1,5}$")]
+Kw = Annotated[float, Field(ge=0, le=100_000)]
+PerKwh = Annotated[float, Field(ge=-1000, le=1000)]
+
+
+class Door(BaseModel):
+    """A mapping that rejects unknown keys and values of another kind."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, frozen=True)
+
+
+def wrong(*, found: str, allowed: str) -> PydanticCustomError:
+    """A complaint about values side by side, which the translation to problems passes on as it is."""
+    return PydanticCustomError("together", "{found}; {allowed}", {"found": found, "allowed": allowed})
+
+
+class HorizonKeys(Door):
+    """Local times between which a night is planned; the end is on the next day."""
+
+    start: TimeOfDay = Field(
+        default="12:00", description='Local time at which a night starts, quoted: "12:00"'
+    )
+    end: TimeOfDay = Field(
+        default="12:00", description='Local time at which it ends on the next day, quoted: "12:00"'
+    )
+    step_minutes: Literal[1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30, 60] = Field(
+        default=15, description="Length of a step, a divisor of 60 [min]"
+    )
+
+    @model_validator(mode="after")
+    def _holds_whole_steps(self) -> HorizonKeys:
+        minutes = 24 * 60 + minute_of(self.end) - minute_of(self.start)
+        if minutes % self.step_minutes:
+            raise wrong(
+                found=f"{minutes} minutes from {self.start} to {self.end} on the next day",
+                allowed=f"a whole number of steps of {self.step_minutes} minutes",
+            )
+        return self
+
+    def to_domain(self) -> domain.HorizonSettings:
+        """The settings that :class:`optimiser.horizon.Horizon` takes."""
+        return domain.HorizonSettings(
+            start=time.fromisoformat(self.start),
+            end=time.fromisoformat(self.end),
+            step_minutes=self.step_minutes,
+        )
+
+
+class SiteKeys(Door):
+    """The connection of the depot to the grid."""
+
+    transformer_limit_kw: Annotated[float, Field(gt=0, le=100_000)] = Field(
+        description="What transformer or grid connection can carry [kW]"
+    )
+    reserve_kw: Kw = Field(
+        default=domain.Site.reserve_kw, description="Part of the limit that is never planned [kW]"
+    )
+    base_load_kw: Kw = Field(
+        default=domain.Site.base_load_kw,
+        description="What the site draws beside the chargers, all night [kW]",
+    )
+    base_load_max_kw: Kw | None = Field(
+        default=None, description="Highest base load ever to be expected, default base_load_kw [kW]"
+    )
+    voltage_v: Annotated[float, Field(ge=90, le=350)] = Field(
+        default=domain.Site.voltage_v, description="Voltage of a phase against neutral, 230 in Europe [V]"
+    )
+
+    @model_validator(mode="after")
+    def _leaves_power(self) -> SiteKeys:
+        if self.reserve_kw >= self.transformer_limit_kw:
+            raise wrong(
+                found=f"reserve_kw {self.reserve_kw:g}",
+                allowed=f"less than transformer_limit_kw {self.transformer_limit_kw:g}",
+            )
+        if self.base_load_max_kw is not None and self.base_load_max_kw < self.base_load_kw:
+            raise wrong(
+                found=f"base_load_max_kw {self.base_load_max_kw:g}",
+                allowed=f"at least base_load_kw {self.base_load_kw:g}",
+            )
+        return self
+
+    def to_domain(self) -> domain.Site:
+        """The site; without a highest base load it is the usual one."""
+        highest = self.base_load_kw if self.base_load_max_kw is None else self.base_load_max_kw
+        return domain.Site(**{**self.model_dump(), "base_load_max_kw": highest})
+
+
+class FeederKeys(Door):
+    """A cable or sub-distribution with a limit of its own."""
+
+    id: Id = Field(description="Name of the feeder, once in the depot")
+    parent: Id | None = Field(
+        default=None, description="Feeder above it; without one it hangs on the transformer"
+    )
+    limit_kw: Kw | None = Field(default=None, description="What it can carry [kW]")
+    limit_per_phase_a: Annotated[float, Field(ge=0, le=100_000)] | None = Field(
+        default=None, description="What each of its phases can carry [A]"
+    )
+
+    def to_domain(self) -> domain.Feeder:
+        """The feeder."""
+        return domain.Feeder(**self.model_dump())
+
+
+class ConnectorKeys(Door):
+    """One plug of a charger: alternating current by phases and amperes, direct current by kilowatts."""
+
+    id: Annotated[int, Field(ge=1, le=1000)] = Field(description="Number of the connector, from 1 (OCPP)")
+    phases: Literal[0, 1, 3] = Field(description="Phases that are wired: 1 or 3, 0 for direct current")
+    max_current_a: Annotated[float, Field(ge=0, le=2000)] | None = Field(
+        default=None, description="AC: highest current per phase [A]"
+    )
+    min_current_a: Annotated[float, Field(ge=0, le=2000)] | None = Field(
+        default=None, description="AC: lowest current per phase with which it charges, default 6 [A]"
+    )
+    current_step_a: Annotated[float, Field(gt=0, le=100)] | None = Field(
+        default=None, description="AC: step of the current, default 1 [A]"
+    )
+    phase_map: list[Literal["L1", "L2", "L3"]] | None = Field(
+        default=None, description="AC: the site's phase on each of the connector's, for example [L2, L3, L1]"
+    )
+    max_kw: Annotated[float, Field(ge=0, le=10_000)] | None = Field(
+        default=None, description="DC: highest power at the output, or at the grid for limit_side grid [kW]"
+    )
+    min_kw: Annotated[float, Field(ge=0, le=10_000)] | None = Field(
+        default=None, description="DC: lowest power with which it charges, default 0 [kW]"
+    )
+    conversion_efficiency: Annotated[float, Field(gt=0, le=1)] | None = Field(
+        default=None, description="DC: output over grid power, default 0.95 [share]"
+    )
+    limit_side: Literal["output", "grid"] | None = Field(
+        default=None, description="DC: where the charger applies a limit, default output"
+    )
+
+    @model_validator(mode="after")
+    def _is_one_kind(self) -> ConnectorKeys:
+        kind = "DC" if self.phases == 0 else "AC"
+        needed, foreign = ("max_kw", _AC_KEYS) if kind == "DC" else ("max_current_a", _DC_KEYS)
+        if getattr(self, needed) is None:
+            raise wrong(found=f"no {needed} with phases {self.phases}", allowed=f"{needed} on {_kind(kind)}")
+        if others := [key for key in foreign if getattr(self, key) is not None]:
+            raise wrong(
+                found=f"{', '.join(others)} with phases {self.phases}",
+                allowed=f"only keys of {_kind(kind)}",
+            )
+        self._check_range()
+        return self
+
+    def _check_range(self) -> None:
+        lowest, highest = (self.min_kw, self.max_kw) if self.phases == 0 else self._currents()
+        if lowest is not None and highest and lowest > highest:
+            unit = "kw" if self.phases == 0 else "current_a"
+            raise wrong(found=f"min_{unit} {lowest:g}", allowed=f"at most max_{unit} {highest:g}")
+        if self.phase_map is not None and len(set(self.phase_map)) != self.phases:
+            raise wrong(
+                found=f"phase_map [{', '.join(self.phase_map)}] with phases {self.phases}",
+                allowed=f"{self.phases} different of L1, L2, L3",
+            )
+
+    def _currents(self) -> tuple[float, float | None]:
+        lowest = domain.Connector.min_current_a if self.min_current_a is None else self.min_current_a
+        return lowest, self.max_current_a
+
+    def to_domain(self) -> domain.Connector:
+        """The connector, with the defaults of its kind."""
+        keys = self.model_dump(exclude_none=True, exclude={"phase_map"})
+        return domain.Connector(**keys, phase_map=tuple(self.phase_map or ()))
+
+
+_AC_KEYS = ("max_current_a", "min_current_a", "current_step_a", "phase_map")
+_DC_KEYS = ("max_kw", "min_kw", "conversion_efficiency", "limit_side")
+
+
+def _kind(kind: str) -> str:
+    return "an AC connector (phases 1 or 3)" if kind == "AC" else "a DC connector (phases 0)"
+
+
+class ChargerKeys(Door):
+    """A charge point (OCPP 1.6) or charging station (2.0.1)."""
+
+    id: ChargerId = Field(
+        description="The identity with which it connects, once in the depot: at most 48 letters, digits, . _ ~ -"
+    )
+    feeder: Id | None = Field(
+        default=None, description="Feeder on which it hangs; without one the transformer"
+    )
+    vendor: str = Field(default="", description="Maker, as in BootNotification")
+    model: str = Field(default="", description="Model, as in BootNotification")
+    ocpp: Literal["1.6", "2.0.1"] = Field(default="1.6", description="OCPP version, quoted")
+    capabilities: dict[str, Any] = Field(
+        default_factory=dict, description="What the site knows of this charger, over its model file"
+    )
+    connectors: list[ConnectorKeys] = Field(min_length=1, description="Its connectors, at least one")
+
+    def to_domain(self) -> domain.Charger:
+        """The charger with its connectors."""
+        keys = self.model_dump(exclude={"connectors"})
+        return domain.Charger(**keys, connectors=tuple(c.to_domain() for c in self.connectors))
+
+
+class BandKeys(Door):
+    """One price between two local times of day."""
+
+    days: Literal["all", "weekdays", "weekends"] = Field(default="all", description="Days on which it holds")
+    from_: TimeOfDay = Field(alias="from", description='Local time from which it holds, quoted: "00:00"')
+    to: EndOfBand = Field(description='Local time until which it holds, later on the day, quoted: "24:00"')
+    price_per_kwh: PerKwh = Field(description="Price of a kWh from the grid [currency/kWh]")
+
+    @model_validator(mode="after")
+    def _ends_after_it_starts(self) -> BandKeys:
+        if minute_of(self.to) <= minute_of(self.from_):
+            raise wrong(
+                found=f"a band from {self.from_} to {self.to}",
+                allowed='an end later on the same day; write a band over midnight as two, to "24:00" and from "00:00"',
+            )
+        return self
+
+    def to_domain(self) -> money.Band:
+        """The band in minutes after midnight."""
+        return money.Band(
+            days=self.days,
+            from_minute=minute_of(self.from_),
+            to_minute=minute_of(self.to),
+            price_per_kwh=self.price_per_kwh,
+        )
+
+
+class TariffKeys(Door):
+    """What energy and the highest power cost, in the depot's currency."""
+
+    bands: list[BandKeys] = Field(
+        default_factory=list,
+        description="Energy prices by local time, for every minute; prices.csv goes before",
+    )
+    demand_charge_per_kw: Annotated[float, Field(ge=0, le=100_000)] = Field(
+        default=money.Tariff.demand_charge_per_kw,
+        description="Price of each kW beyond peak_so_far_kw [currency/kW]",
+    )
+    peak_so_far_kw: Kw = Field(
+        default=money.Tariff.peak_so_far_kw,
+        description="Highest peak that the billing period already has [kW]",
+    )
+    billing_interval_minutes: Annotated[int, Field(ge=1, le=24 * 60)] = Field(
+        default=money.Tariff.billing_interval_minutes,
+        description="Interval over which the peak is a mean [min]",
+    )
+
+    def to_domain(self) -> money.Tariff:
+        """The tariff with its bands."""
+        keys = self.model_dump(exclude={"bands"})
+        return money.Tariff(**keys, bands=tuple(band.to_domain() for band in self.bands))
+
+
+class PolicyKeys(Door):
+    """What the depot decides for itself."""
+
+    tick_minutes: Annotated[int, Field(ge=1, le=24 * 60)] = Field(
+        default=domain.Policy.tick_minutes, description="How often the night is looked at again [min]"
+    )
+    settle_s: Annotated[int, Field(ge=0, le=3600)] = Field(
+        default=domain.Policy.settle_s, description="How long a charger may take to follow a new limit [s]"
+    )
+    soc_tolerance_percent: Annotated[float, Field(ge=0, le=100)] = Field(
+        default=domain.Policy.soc_tolerance_percent,
+        description="How far a projected SoC may fall short before the night is planned anew [%]",
+    )
+    secure_against_forgetful: Annotated[int, Field(ge=0, le=10_000)] = Field(
+        default=domain.Policy.secure_against_forgetful,
+        description="How many chargers may wake at full power at once without passing a limit",
+    )
+    unknown_vehicle: Literal["floor", "hold"] = Field(
+        default=domain.Policy.unknown_vehicle,
+        description="What a stranger gets: the floor of the connector, or nothing",
+    )
+    readiness: Annotated[float, Field(gt=0, lt=1)] | None = Field(
+        default=domain.Policy.readiness,
+        description="Share of departures to be ready although arrivals are uncertain [share]",
+    )
+
+    def to_domain(self) -> domain.Policy:
+        """The policy."""
+        return domain.Policy(**self.model_dump())
+
+
+class TlsKeys(Door):
+    """Files of the gateway's encryption, relative to the depot folder."""
+
+    certificate: str = Field(min_length=1, description="Certificate of the gateway, a PEM file")
+    key: str = Field(min_length=1, description="Its private key, a PEM file")
+    client_ca: str | None = Field(
+        default=None, description="Authority of the chargers' certificates, a PEM file"
+    )
+
+
+class GatewayKeys(Door):
+    """Where the gateway listens and how chargers prove who they are."""
+
+    listen: Address = Field(
+        default=domain.GatewaySettings.listen, description="Address for chargers, host:port"
+    )
+    api: Address = Field(
+        default=domain.GatewaySettings.api, description="Address of the local API, host:port"
+    )
+    security_profile: Literal[0, 1, 2, 3] = Field(
+        default=1,
+        description="OCPP security: 0 none, 1 password, 2 TLS and password, 3 TLS with client certificates",
+    )
+    tls: TlsKeys | None = Field(
+        default=None, description="Files of the encryption, for security profiles 2 and 3"
+    )
+    credentials: str | None = Field(
+        default=None, description="File with the chargers' passwords, relative to the folder"
+    )
+    api_token_file: str | None = Field(
+        default=None, description="File with the API's token, relative to the folder"
+    )
+
+    @model_validator(mode="after")
+    def _has_its_files(self) -> GatewayKeys:
+        if self.security_profile >= 2 and self.tls is None:
+            raise wrong(
+                found=f"security_profile {self.security_profile} without tls",
+                allowed="tls.certificate and tls.key",
+            )
+        if self.security_profile == 3 and self.tls is not None and self.tls.client_ca is None:
+            raise wrong(found="security_profile 3 without tls.client_ca", allowed="tls.client_ca")
+        return self
+
+    def to_domain(self) -> domain.GatewaySettings:
+        """The settings, with the files of the encryption."""
+        tls = None if self.tls is None else domain.TlsFiles(**self.tls.model_dump())
+        return domain.GatewaySettings(**self.model_dump(exclude={"tls"}), tls=tls)
+
+
+class DepotKeys(Door):
+    """A depot: what stays from night to night."""
+
+    model_config = ConfigDict(title="depot.yaml of Depot Overnight")
+
+    name: Id = Field(description="Name of the depot")
+    timezone: str = Field(min_length=1, description="Time zone by its IANA name, for example Europe/Berlin")
+    currency: Annotated[str, Field(pattern="^[A-Z]{3}$")] = Field(
+        description="ISO 4217 code, for example EUR"
+    )
+    horizon: HorizonKeys = Field(default_factory=HorizonKeys, description="Local times of a night")
+    site: SiteKeys = Field(description="The connection to the grid")
+    feeders: list[FeederKeys] = Field(default_factory=list, description="A tree of cables with limits")
+    chargers: list[ChargerKeys] = Field(min_length=1, description="The chargers, at least one")
+    tariff: TariffKeys = Field(default_factory=TariffKeys, description="What energy and peaks cost")
+    policy: PolicyKeys = Field(default_factory=PolicyKeys, description="What the depot decides for itself")
+    gateway: GatewayKeys = Field(default_factory=GatewayKeys, description="Where the gateway listens")
+    store: str = Field(
+        default=domain.Depot.store,
+        pattern="^[a-z][a-z0-9+]*://",
+        description="SQLAlchemy URL of the store: sqlite:///FILE relative to the folder, or PostgreSQL",
+    )
+
+    @model_validator(mode="after")
+    def _keeps_no_secret(self) -> DepotKeys:
+        if re.search(r"://[^/@]*:[^/@]+@", self.store):
+            raise wrong(
+                found=f"a password in store ({urlsplit(self.store).scheme}://…)",
+                allowed="a URL without password; PostgreSQL reads it from PGPASSWORD or its passfile",
+            )
+        return self
+
+
+def minute_of(text: str) -> int:
+    """Minutes after midnight of ``HH:MM``."""
+    hours, minutes = text.split(":")
+    return int(hours) * 60 + int(minutes)
+
+
+def depot_schema() -> dict[str, Any]:
+    """The JSON Schema of ``depot.yaml``, for editors."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **DepotKeys.model_json_schema()}

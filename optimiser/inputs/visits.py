@@ -1,0 +1,188 @@
+"""visits.csv: who comes when, checked against the depot, the horizon and every other visit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+from optimiser.horizon import Horizon, TimeError, parse_instant
+from optimiser.inputs.depots import KnownDepot
+from optimiser.inputs.files import Folder, Row, Table, closest, did_you_mean, shown_value
+from optimiser.inputs.rows import VisitRow, checked_rows, table_of
+from optimiser.night import Visit
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadVisit:
+    """A visit, the line on which it stands, and what its row says beyond what is planned with."""
+
+    line: int
+    cells: VisitRow
+    visit: Visit
+
+
+def read_visits(
+    folder: Folder, name: str, *, known: KnownDepot, horizon: Horizon | None
+) -> tuple[ReadVisit, ...]:
+    """The visits whose rows are good; everything that is wrong is noted in the folder."""
+    table = table_of(folder, name, VisitRow)
+    if table is None:
+        return ()
+    times = {
+        row.line: (
+            read_instant(folder, table, row, "arrival", known.timezone),
+            read_instant(folder, table, row, "departure", known.timezone),
+        )
+        for row in table.rows
+    }
+    for row in table.rows:
+        _check_references(folder, table, row, known)
+        _check_times(folder, table, row, times[row.line], horizon)
+    visits = []
+    for row, cells in checked_rows(folder, table, VisitRow):
+        arrival, departure = times[row.line]
+        _check_preconditioning(folder, table, row, cells)
+        if arrival is not None and departure is not None and arrival < departure:
+            visits.append(ReadVisit(line=row.line, cells=cells, visit=_visit(cells, arrival, departure)))
+    _check_overlaps(folder, table, visits, horizon)
+    return tuple(visits)
+
+
+def read_instant(
+    folder: Folder, table: Table, row: Row, column: str, timezone: str | None
+) -> datetime | None:
+    """The instant in a cell, or None with a problem noted. An empty cell is not noted here.
+
+    Without a known time zone only the form is checked, as in UTC, and there is no instant.
+    """
+    text = row.cells.get(column)
+    if text is None:
+        return None
+    place = table.place(row.line, column)
+    try:
+        instant = parse_instant(text, ZoneInfo(timezone) if timezone else ZoneInfo("UTC"))
+    except TimeError as error:
+        folder.complain(
+            place, found=str(error), allowed="a time with offset or Z, or a local one that exists once"
+        )
+        return None
+    if ":" not in text and "T" not in text.upper():
+        folder.complain(
+            place, found=f"{shown_value(text)} without a time of day", allowed="such as 2025-11-10T17:50"
+        )
+        return None
+    return instant if timezone else None
+
+
+def _visit(cells: VisitRow, arrival: datetime, departure: datetime) -> Visit:
+    return Visit(
+        vehicle_id=cells.vehicle_id,
+        charger_id=cells.charger_id,
+        connector_id=cells.connector_id,
+        arrival=arrival,
+        arrival_soc_percent=cells.arrival_soc_percent,
+        departure=departure,
+        required_soc_percent=cells.required_soc_percent,
+        priority=cells.priority,
+    )
+
+
+def _check_references(folder: Folder, table: Table, row: Row, known: KnownDepot) -> None:
+    def check(column: str, what: str, names: Sequence[str]) -> bool:
+        name = row.cells.get(column)
+        if name is None or name in names:
+            return name is not None
+        folder.complain(
+            table.place(row.line, column),
+            found=f"the unknown {what} {shown_value(name)}",
+            allowed=did_you_mean(closest(name, names), names),
+        )
+        return False
+
+    if known.vehicle_ids is not None:
+        check("vehicle_id", "vehicle", sorted(known.vehicle_ids))
+    if known.connectors is not None and check("charger_id", "charger", list(known.connectors)):
+        ids = known.connectors[row.cells["charger_id"]]
+        written = row.cells.get("connector_id", "")
+        if written.isdecimal() and int(written) not in ids and ids:
+            folder.complain(
+                table.place(row.line, "connector_id"),
+                found=f"the unknown connector {written}",
+                allowed=f"a connector of {row.cells['charger_id']}: {', '.join(map(str, sorted(ids)))}",
+            )
+
+
+def _check_times(
+    folder: Folder,
+    table: Table,
+    row: Row,
+    times: tuple[datetime | None, datetime | None],
+    horizon: Horizon | None,
+) -> None:
+    arrival, departure = times
+    if arrival is None or departure is None:
+        return
+    if departure <= arrival:
+        folder.complain(
+            table.place(row.line, "departure"),
+            found=f"{row.cells['departure']}, not after the arrival {row.cells['arrival']}",
+            allowed="a departure after the arrival",
+        )
+    elif horizon is not None and (departure <= horizon.start or arrival >= horizon.end):
+        folder.complain(
+            table.place(row.line, "arrival"),
+            found=f"a visit from {row.cells['arrival']} to {row.cells['departure']}, wholly outside the night",
+            allowed=f"some part between {shown_local(horizon, horizon.start)} and {shown_local(horizon, horizon.end)}",
+        )
+
+
+def _check_preconditioning(folder: Folder, table: Table, row: Row, cells: VisitRow) -> None:
+    if cells.precondition_kwh:
+        folder.complain(
+            table.place(row.line, "precondition_kwh"),
+            found=f"{cells.precondition_kwh:g}",
+            allowed="an empty cell: preconditioning is not planned yet",
+        )
+
+
+def _check_overlaps(
+    folder: Folder, table: Table, visits: Sequence[ReadVisit], horizon: Horizon | None
+) -> None:
+    """One place at a time for a vehicle, one vehicle at a time on a connector."""
+
+    def check(key: Callable[[Visit], object], column: str, allowed: str) -> set[int]:
+        noted = set()
+        latest: dict[object, ReadVisit] = {}
+        for read in sorted(visits, key=lambda r: (r.visit.arrival, r.line)):
+            earlier = latest.get(key(read.visit))
+            if earlier is not None and read.visit.arrival < earlier.visit.departure:
+                if read.line not in skipped:
+                    folder.complain(
+                        table.place(read.line, column),
+                        found=f"{_shown(read.visit, horizon)} while {_shown(earlier.visit, horizon)} "
+                        f"(line {earlier.line})",
+                        allowed=allowed,
+                    )
+                noted.add(read.line)
+            if earlier is None or read.visit.departure > earlier.visit.departure:
+                latest[key(read.visit)] = read
+        return noted
+
+    skipped: set[int] = set()
+    skipped = check(lambda v: v.vehicle_id, "vehicle_id", "one place at a time for a vehicle")
+    check(lambda v: (v.charger_id, v.connector_id), "connector_id", "one vehicle at a time on a connector")
+
+
+def _shown(visit: Visit, horizon: Horizon | None) -> str:
+    return (
+        f"{visit.vehicle_id} on {visit.charger_id}/{visit.connector_id} from "
+        f"{shown_local(horizon, visit.arrival)} to {shown_local(horizon, visit.departure)}"
+    )
+
+
+def shown_local(horizon: Horizon | None, instant: datetime) -> str:
+    """An instant as the depot's clock shows it, with its offset."""
+    local = instant.astimezone(UTC) if horizon is None else horizon.local(instant)
+    return local.isoformat(timespec="minutes")
