@@ -47,6 +47,8 @@ class Horizon:
         on 2025-03-29, 96 on most days and 100 on 2025-10-25.
         """
         zone = ZoneInfo(timezone)
+        if night == date.max:
+            raise TimeError(f"{night} has no next day on which a night could end")
         first = instant_from_local(datetime.combine(night, start), zone)
         last = instant_from_local(datetime.combine(night + timedelta(days=1), end), zone)
         step_s = step_minutes * 60
@@ -141,7 +143,7 @@ def instant_from_local(local: datetime, zone: ZoneInfo) -> datetime:
     first = local.replace(tzinfo=zone, fold=0)
     second = local.replace(tzinfo=zone, fold=1)
     if first.utcoffset() == second.utcoffset():
-        return first.astimezone(UTC)
+        return _in_utc(first)
     if first.astimezone(UTC).astimezone(zone).replace(tzinfo=None) != local:
         raise TimeError(f"{local.isoformat()} does not exist in {zone.key}: the clocks skip it")
     raise TimeError(
@@ -160,7 +162,14 @@ def parse_instant(text: str, zone: ZoneInfo) -> datetime:
         raise TimeError(
             f"{text!r} is not a timestamp such as 2025-11-10T17:50, 2025-11-10T17:50+01:00 or 2025-11-10T16:50Z"
         ) from None
-    return instant_from_local(stamp, zone) if stamp.tzinfo is None else stamp.astimezone(UTC)
+    return instant_from_local(stamp, zone) if stamp.tzinfo is None else _in_utc(stamp)
+
+
+def _in_utc(moment: datetime) -> datetime:
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise TimeError(f"{moment.isoformat()} is outside the calendar") from None
 
 
 def format_instant(instant: datetime) -> str:
