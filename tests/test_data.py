@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from optimiser.horizon import Horizon, instant_from_local
+from optimiser.inputs import load_folder
 
 DATA = Path(__file__).resolve().parent.parent / "data"
 FLEETS = {
@@ -253,3 +254,13 @@ def test_the_manifest_names_every_source_and_they_are_small() -> None:
     sources = [path for path in (DATA / "sources").rglob("*") if path.is_file()]
     assert [path.name for path in sources if f"`{path.name}`" not in manifest] == []
     assert sum(path.stat().st_size for path in sources) < 1_500_000
+
+
+@pytest.mark.parametrize(("depot", "night"), NIGHTS)
+def test_every_night_is_read_and_says_only_what_is_odd_about_it(depot: str, night: str) -> None:
+    stays, tonight = load_folder(DATA / depot, night)
+    assert len(stays.vehicles) == len(tonight.visits) == len(the_rows(depot, "vehicles.csv"))
+    assert tonight.horizon == the_horizon(depot, night)
+    early_trucks = [warning for warning in tonight.warnings if "trk016 arrived" in warning]
+    assert list(tonight.warnings) == early_trucks
+    assert len(early_trucks) == (1 if depot == "last-mile-300" else 0)
