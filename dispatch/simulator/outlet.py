@@ -1,0 +1,161 @@
+"""One connector of a simulated charge point: who is plugged in, what the meter shows, which transaction runs."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from dispatch.simulator.resolver import Session
+from dispatch.simulator.vehicle import UNLIMITED, Draw, Limit, PluggedVehicle, advance, draw
+from optimiser.depot import Connector, Vehicle
+from optimiser.horizon import format_instant
+
+Status = Literal["Available", "Preparing", "Charging", "SuspendedEV", "SuspendedEVSE", "Finishing"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stay:
+    """A vehicle that will be on a connector between two instants, and how full it comes."""
+
+    vehicle: Vehicle
+    arrival: datetime
+    departure: datetime
+    arrival_soc_percent: float
+
+
+@dataclass(kw_only=True)
+class Transaction:
+    """A transaction as the charge point knows it; ``transaction_id`` is None until the gateway has given one."""
+
+    connector_id: int
+    id_tag: str
+    started_at: datetime
+    transaction_id: int | None = None
+    is_running: bool = True
+    is_authorized: bool = True
+
+
+@dataclass(kw_only=True)
+class Outlet:
+    """A connector over the night. ``register_kwh`` is its meter's, on the side on which its limits hold.
+
+    A charger regulates what it measures: where a DC limit holds at the output, the meter is there too.
+    """
+
+    connector: Connector
+    voltage_v: float
+    stays: deque[Stay] = field(default_factory=deque)
+    stay: Stay | None = None
+    plugged: PluggedVehicle | None = None
+    transaction: Transaction | None = None
+    register_kwh: float = 0.0
+    limit: Limit = UNLIMITED
+    reported: Status = "Available"
+
+    @classmethod
+    def with_stays(cls, connector: Connector, stays: Iterable[Stay], *, voltage_v: float) -> Outlet:
+        """A connector that is free until the first of its stays."""
+        ordered = deque(sorted(stays, key=lambda stay: stay.arrival))
+        return cls(connector=connector, voltage_v=voltage_v, stays=ordered)
+
+    @property
+    def is_charging(self) -> bool:
+        """Whether a transaction runs, be it with or without power."""
+        return self.transaction is not None and self.transaction.is_running
+
+    @property
+    def register_wh(self) -> int:
+        """The meter as OCPP tells it. [Wh]"""
+        return int(self.register_kwh * 1000.0)
+
+    @property
+    def drawn(self) -> Draw:
+        """What the vehicle draws from the grid now."""
+        if self.plugged is None or not self.is_charging:
+            return Draw(power_kw=0.0, current_a=0.0, phases=0)
+        return draw(self.plugged, self.limit)
+
+    @property
+    def metered_kw(self) -> float:
+        """Power on the meter's side. [kW]"""
+        return self.drawn.power_kw * self._metered_share
+
+    @property
+    def status(self) -> Status:
+        """The connector's state in the words of OCPP 1.6 §7.7."""
+        if self.plugged is None:
+            return "Available"
+        if not self.is_charging:
+            return "Finishing"
+        if self.drawn.power_kw > 0:
+            return "Charging"
+        return "SuspendedEV" if self.plugged.is_full else "SuspendedEVSE"
+
+    def next_change(self) -> datetime | None:
+        """When the next vehicle comes or the present one goes."""
+        if self.stay is not None:
+            return self.stay.departure
+        return self.stays[0].arrival if self.stays else None
+
+    def plug_in(self) -> Stay:
+        """Put the next vehicle on the connector."""
+        self.stay = self.stays.popleft()
+        self.plugged = PluggedVehicle.arriving(
+            self.stay.vehicle,
+            self.connector,
+            soc_percent=self.stay.arrival_soc_percent,
+            voltage_v=self.voltage_v,
+        )
+        return self.stay
+
+    def unplug(self) -> None:
+        """Let the vehicle go."""
+        self.stay = self.plugged = None
+
+    def start(self, *, id_tag: str, at: datetime) -> Transaction:
+        """Begin a transaction."""
+        self.transaction = Transaction(connector_id=self.connector.id, id_tag=id_tag, started_at=at)
+        return self.transaction
+
+    def session(self, at: datetime) -> Session:
+        """What the resolver has to know of this connector."""
+        running = self.transaction if self.is_charging else None
+        return Session(
+            connector_id=self.connector.id,
+            in_transaction=running is not None,
+            charging_since=at if running is None else running.started_at,
+        )
+
+    def charge(self, seconds: float, limit: Limit) -> None:
+        """Let the vehicle charge under a limit."""
+        self.limit = limit
+        if self.plugged is None or not self.is_charging:
+            return
+        before_kwh = self.plugged.drawn_kwh
+        self.plugged = advance(self.plugged, limit, seconds)
+        self.register_kwh += (self.plugged.drawn_kwh - before_kwh) * self._metered_share
+
+    def meter_value(self, *, at: datetime, context: str) -> dict[str, Any]:
+        """A ``meterValue`` of OCPP 1.6: power, current per phase, register and SoC, all at ``at``."""
+        drawn = self.drawn
+
+        def sample(measurand: str, value: float, unit: str, **rest: str) -> dict[str, str]:
+            return {"value": f"{value:.1f}", "context": context, "measurand": measurand, "unit": unit, **rest}
+
+        samples = [sample("Power.Active.Import", self.metered_kw * 1000.0, "W")]
+        for phase in range(1, self.connector.phases + 1):
+            current_a = drawn.current_a if phase <= drawn.phases else 0.0
+            samples.append(sample("Current.Import", current_a, "A", phase=f"L{phase}"))
+        register = sample("Energy.Active.Import.Register", 0.0, "Wh")
+        samples.append({**register, "value": str(self.register_wh)})
+        if self.plugged is not None:
+            samples.append(sample("SoC", self.plugged.soc_percent, "Percent", location="EV"))
+        return {"timestamp": format_instant(at), "sampledValue": samples}
+
+    @property
+    def _metered_share(self) -> float:
+        at_output = self.connector.is_dc and self.connector.limit_side == "output"
+        return self.connector.conversion_efficiency if at_output else 1.0
