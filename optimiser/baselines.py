@@ -24,8 +24,8 @@ TAPER_STEP_H = 1.0 / 60.0
 A bus gains at most 1 % SoC in a minute at full power, over which its taper bends by less than 5 %.
 """
 
-LIMIT_SLACK_KW = 1e-6
-"""Floating-point noise that is no passing of a limit. [kW]"""
+LIMIT_SLACK_KW = 1e-3
+"""A watt: what the rounding of a thousand powers in a plan may add up to is no passing of a limit. [kW]"""
 
 
 def plug_and_charge(depot: Depot, night: Night) -> Plan:
