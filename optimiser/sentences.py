@@ -1,0 +1,177 @@
+"""A plan in depot words: the three sentences that everybody reads first, and how its numbers are written.
+
+The report and the command line say the same because both say it from here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+
+from optimiser.baselines import minutes_above_limit
+from optimiser.horizon import Horizon
+from optimiser.plan import Plan, PlannedVisit
+
+NAMED_AT_MOST = 5
+"""Vehicles a sentence names before it says how many more there are."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Headline:
+    """One sentence, and whether it tells of something that a person has to look at."""
+
+    text: str
+    is_good: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """One figure of the plan beside that of plug-and-charge, written out with its unit."""
+
+    name: str
+    planned: str
+    baseline: str
+    difference: str
+
+
+def headlines(plan: Plan) -> tuple[Headline, ...]:
+    """Who leaves ready, what the night costs, how near the site comes to its limit.
+
+    What plug-and-charge would have done is told from ``plan.baseline``, where that is filled.
+    """
+    return (readiness(plan), cost(plan), peak(plan))
+
+
+def readiness(plan: Plan) -> Headline:
+    """Whether everybody leaves ready; if not, who is short and by how much."""
+    short = sorted((v for v in plan.visits if not v.is_ready), key=lambda v: -v.shortfall_kwh)
+    count = len(plan.visits)
+    if not count:
+        return Headline(text="No vehicle is expected this night.", is_good=True)
+    if not short:
+        everybody = "The one departure is ready." if count == 1 else f"All {count} departures are ready."
+        return Headline(text=everybody, is_good=True)
+    named = ", ".join(_short(plan.horizon, visit) for visit in short[:NAMED_AT_MOST])
+    more = f" and {len(short) - NAMED_AT_MOST} more" if len(short) > NAMED_AT_MOST else ""
+    are = "is" if len(short) == 1 else "are"
+    return Headline(text=f"{len(short)} of {count} departures {are} short: {named}{more}.", is_good=False)
+
+
+def cost(plan: Plan) -> Headline:
+    """What the night costs, beside plug-and-charge."""
+    currency = plan.cost.currency
+    text = f"Charging costs {money(plan.cost.total, currency)}"
+    if not plan.baseline:
+        return Headline(text=f"{text}.", is_good=True)
+    other = plan.baseline["cost"]["total"]
+    more_kwh = plan.baseline["delivered_kwh"] - sum(visit.delivered_kwh for visit in plan.visits)
+    if more_kwh > 0.1:
+        text += (
+            f"; plug-and-charge would deliver {energy(more_kwh)} more for {money(other, currency)}, "
+            "so the two do not compare"
+        )
+    else:
+        saved = other - plan.cost.total
+        share = f" ({100.0 * abs(saved) / other:.0f} %)" if other > 0 else ""
+        direction = "less" if saved >= 0 else "more"
+        text += f", {money(abs(saved), currency)}{share} {direction} than plug-and-charge at {money(other, currency)}"
+    return Headline(text=f"{text}.", is_good=True)
+
+
+def peak(plan: Plan) -> Headline:
+    """How high the site goes, how near to its limit, and what plug-and-charge would have done there."""
+    headroom_kw = min(np.subtract(plan.site.limit_kw, np.add(plan.site.base_load_kw, plan.site.charging_kw)))
+    above_minutes = minutes_above_limit(plan)
+    if above_minutes:
+        near = f"is above its limit for {duration(above_minutes)}"
+    elif headroom_kw < 0.05:
+        near = "reaches its limit and never passes it"
+    else:
+        near = f"stays {power(headroom_kw)} or more below its limit"
+    text = f"The site peaks at {power(plan.peak_kw)} and {near}"
+    if plan.baseline:
+        minutes = plan.baseline["minutes_above_limit"]
+        passing = f"and be above the limit for {duration(minutes)}" if minutes else "within the limit"
+        text += f"; plug-and-charge would peak at {power(plan.baseline['peak_kw'])} {passing}"
+    return Headline(text=f"{text}.", is_good=not above_minutes)
+
+
+def comparisons(plan: Plan) -> tuple[Comparison, ...]:
+    """Cost, peak, energy and departures of the plan beside those of ``plan.baseline``."""
+    other = plan.baseline
+    delivered_kwh = sum(visit.delivered_kwh for visit in plan.visits)
+    ready = sum(visit.is_ready for visit in plan.visits)
+    currency = plan.cost.currency
+
+    def in_money(name: str, planned: float, baseline: float) -> Comparison:
+        return _compared(name, planned, baseline, decimals=2, unit=currency)
+
+    cost = other["cost"]
+    return (
+        in_money("Energy", plan.cost.energy, cost["energy"]),
+        in_money("Demand charge", plan.cost.demand, cost["demand"]),
+        in_money("Total", plan.cost.total, cost["total"]),
+        _compared("Peak of the site", plan.peak_kw, other["peak_kw"], decimals=1, unit="kW"),
+        _compared(
+            "Time above the limit",
+            minutes_above_limit(plan),
+            other["minutes_above_limit"],
+            decimals=0,
+            unit="min",
+        ),
+        _compared("Energy into batteries", delivered_kwh, other["delivered_kwh"], decimals=1, unit="kWh"),
+        _compared("Departures ready", ready, other["ready"], decimals=0, unit=f"of {len(plan.visits)}"),
+    )
+
+
+def status(visit: PlannedVisit) -> str:
+    """Ready, or short by how much."""
+    return "ready" if visit.is_ready else f"short {energy(visit.shortfall_kwh)}"
+
+
+def clock(horizon: Horizon, instant: datetime) -> str:
+    """The wall clock, with the weekday where it is not the day the night began."""
+    local = horizon.local(instant)
+    same_day = local.date() == horizon.local(horizon.start).date()
+    return f"{local:%H:%M}" if same_day else f"{local:%a %H:%M}"
+
+
+def money(amount: float, currency: str) -> str:
+    """An amount with its currency."""
+    return f"{amount:,.2f} {currency}"
+
+
+def power(power_kw: float) -> str:
+    """A power to a tenth of a kilowatt."""
+    return f"{power_kw:,.1f} kW"
+
+
+def energy(energy_kwh: float) -> str:
+    """An energy to a tenth of a kilowatt-hour; what is less, to a watt-hour, so that it is never nothing."""
+    return f"{energy_kwh:,.1f} kWh" if not 0.0005 < energy_kwh < 0.05 else f"{energy_kwh:.3f} kWh"
+
+
+def duration(minutes: int) -> str:
+    """Hours and minutes."""
+    hours, rest = divmod(minutes, 60)
+    return " ".join(
+        part for part in (f"{hours} h" if hours else "", f"{rest} min" if rest or not hours else "") if part
+    )
+
+
+def _short(horizon: Horizon, visit: PlannedVisit) -> str:
+    return f"{visit.vehicle_id} (leaves {clock(horizon, visit.departure)}) by {energy(visit.shortfall_kwh)}"
+
+
+def _compared(name: str, planned: float, baseline: float, *, decimals: int, unit: str) -> Comparison:
+    difference = f"{planned - baseline:+,.{decimals}f}".replace("-", "−")
+    if not any(digit in difference for digit in "123456789"):
+        difference = "="
+    return Comparison(
+        name=name,
+        planned=f"{planned:,.{decimals}f} {unit}",
+        baseline=f"{baseline:,.{decimals}f} {unit}",
+        difference=difference,
+    )
