@@ -1,0 +1,344 @@
+"""OCPP-J framing on one socket: calls, their answers, and what is neither. It alone knows frames, and no action.
+
+The same for every OCPP version and for both sides: the gateway and the simulated charge points speak through
+it. Nothing a peer sends ends the connection but the end of the socket itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import uuid
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Literal, Protocol
+
+from websockets.exceptions import ConnectionClosed
+
+log = logging.getLogger(__name__)
+
+CALL, CALL_RESULT, CALL_ERROR = 2, 3, 4
+
+MAX_FRAME_BYTES = 2**20
+"""Largest frame to be taken from a peer; give it to whatever opens the socket.
+
+OCPP-J 1.6 sets no limit. A night's transactionData in one StopTransaction comes to some hundred kilobytes.
+"""
+MAX_ID_LENGTH = 255
+"""Longest message id that is answered; the standard allows 36 characters."""
+MAX_CALLS_IN_WORK = 32
+"""Calls of a peer that are worked on at once. It should not have more than one; then it has to wait."""
+MAX_CALLS_WAITING = 8
+"""Our own calls that may wait for their turn on one connection, which bounds how long the last one waits."""
+ANSWERS_KEPT = 64
+"""Answers that are kept for calls that are sent again."""
+ANSWERS_KEPT_S = 300.0
+"""How long an answer is kept. Peers repeat a call within seconds; one that reuses ids must not get old times. [s]"""
+
+
+class Socket(Protocol):
+    """What a connection needs of a WebSocket. One that is closed raises ConnectionClosed or OSError."""
+
+    async def recv(self) -> str | bytes:
+        """The next whole message."""
+
+    async def send(self, message: str, /) -> None:
+        """Send a text message."""
+
+    async def close(self, code: int = 1000, reason: str = "") -> None:
+        """Close the socket, within a bounded time."""
+
+
+class Ending(StrEnum):
+    """How a call of ours ended. After NO_ANSWER the peer may or may not have carried it out."""
+
+    RESULT = "result"
+    ERROR = "error"
+    NO_ANSWER = "no_answer"
+    NOT_CONNECTED = "not_connected"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CallAnswer:
+    """What came of a call of ours.
+
+    ``payload`` is the peer's, as it came, with ``RESULT``; ``code`` is its error code with ``ERROR``;
+    ``description`` is for people. ``message_id`` is None for a call that was never sent.
+    """
+
+    ending: Ending
+    message_id: str | None = None
+    payload: Any = None
+    code: str = ""
+    description: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Frame:
+    """A raw message, before it is sent or as it was received; ``action`` also on answers, where it is known."""
+
+    direction: Literal["in", "out"]
+    text: str
+    message_id: str | None = None
+    action: str | None = None
+
+
+class CallRefusedError(Exception):
+    """Raised by ``on_call``: the peer's call is answered with a CALLERROR of this code."""
+
+    def __init__(self, code: str, description: str) -> None:
+        super().__init__(f"{code}: {description}")
+        self.code = code
+        self.description = description
+
+
+OnCall = Callable[[str, Any], Awaitable[Mapping[str, Any]]]
+OnFrame = Callable[[Frame], None]
+
+
+@dataclass(kw_only=True)
+class _Pending:
+    action: str
+    message_id: str
+    answer: asyncio.Future[CallAnswer]
+
+
+@dataclass(kw_only=True)
+class _Answered:
+    """A call of the peer's: ``frame`` is None while it is worked on. ``at`` is the event loop's time."""
+
+    fingerprint: int
+    at: float
+    frame: str | None = None
+
+
+def _ignore_frame(_frame: Frame) -> None:
+    """For those who keep no journal."""
+
+
+@dataclass(kw_only=True)
+class _Exchange:
+    """What is under way on a connection."""
+
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    waiting: int = 0
+    pending: _Pending | None = None
+    answered: OrderedDict[str, _Answered] = field(default_factory=OrderedDict)
+    is_closed: bool = False
+
+
+class Connection:
+    """One socket, both ways.
+
+    ``on_call`` answers the peer's calls, each in a task of its own, so that a slow one holds up nothing;
+    what it raises other than :class:`CallRefusedError` is an error in this program, and ends :meth:`run`.
+    ``on_frame`` sees every raw frame. ``call_timeout_s`` counts from the moment a call is sent. Only
+    one may be outstanding (OCPP-J 1.6 §4.1.1), so a call first waits until those before it have ended.
+    """
+
+    def __init__(
+        self,
+        socket: Socket,
+        *,
+        on_call: OnCall,
+        on_frame: OnFrame = _ignore_frame,
+        call_timeout_s: float,
+    ) -> None:
+        self._socket = socket
+        self._on_call = on_call
+        self._on_frame = on_frame
+        self._call_timeout_s = call_timeout_s
+        self._exchange = _Exchange()
+        self._in_work = asyncio.Semaphore(MAX_CALLS_IN_WORK)
+
+    async def run(self) -> None:
+        """Receive until the socket is closed, by whichever side. A call that is pending then ends at once."""
+        handlers: set[asyncio.Task[None]] = set()
+        async with asyncio.TaskGroup() as tasks:
+            try:
+                await self._receive(tasks, handlers)
+            finally:
+                self._end("the connection was closed")
+                for handler in handlers:
+                    handler.cancel()
+
+    async def call(self, action: str, payload: Mapping[str, Any]) -> CallAnswer:
+        """Send a call and wait for what comes of it. Never raises for what a peer does or fails to do."""
+        exchange = self._exchange
+        if exchange.waiting >= MAX_CALLS_WAITING:
+            return CallAnswer(ending=Ending.NO_ANSWER, description="never sent: too many calls are waiting")
+        exchange.waiting += 1
+        try:
+            await exchange.turn.acquire()
+        finally:
+            exchange.waiting -= 1
+        try:
+            return await self._call_in_turn(action, payload)
+        finally:
+            exchange.turn.release()
+
+    async def close(self, code: int = 1000, reason: str = "") -> None:
+        """Take nothing more from the peer, end what is pending, and close the socket."""
+        self._end(reason or "the connection was closed")
+        await self._socket.close(code, reason)
+
+    async def _call_in_turn(self, action: str, payload: Mapping[str, Any]) -> CallAnswer:
+        if self._exchange.is_closed:
+            return CallAnswer(ending=Ending.NOT_CONNECTED, description="the connection was closed")
+        message_id = str(uuid.uuid4())
+        answer: asyncio.Future[CallAnswer] = asyncio.get_running_loop().create_future()
+        self._exchange.pending = _Pending(action=action, message_id=message_id, answer=answer)
+        text = _text([CALL, message_id, action, payload])
+        self._on_frame(Frame(direction="out", text=text, message_id=message_id, action=action))
+        try:
+            async with asyncio.timeout(self._call_timeout_s):
+                await self._socket.send(text)
+                return await answer
+        except TimeoutError:
+            seconds = f"{self._call_timeout_s:g} s"
+            return _unanswered(message_id, f"no answer within {seconds}")
+        except (ConnectionClosed, OSError):
+            return _unanswered(message_id, "the connection was closed while it was being sent")
+        finally:
+            self._exchange.pending = None
+
+    async def _receive(self, tasks: asyncio.TaskGroup, handlers: set[asyncio.Task[None]]) -> None:
+        while True:
+            try:
+                message = await self._socket.recv()
+            except (ConnectionClosed, OSError):
+                return
+            if self._exchange.is_closed:
+                return
+            if isinstance(message, bytes):
+                # OCPP-J is text. The bytes are kept, as far as they can be read, and not answered.
+                self._on_frame(Frame(direction="in", text=message.decode("utf-8", "replace")))
+                continue
+            document = _read(message)
+            kind = document[0] if document else None
+            if kind == CALL:
+                await self._take_call(message, document, tasks, handlers)
+            elif kind in (CALL_RESULT, CALL_ERROR):
+                self._take_answer(message, document)
+            else:
+                # Without a type or an id there is nobody to answer to; unknown types are ignored (1.6-J §4.1.3).
+                self._on_frame(Frame(direction="in", text=message))
+
+    async def _take_call(
+        self, text: str, document: list[Any], tasks: asyncio.TaskGroup, handlers: set[asyncio.Task[None]]
+    ) -> None:
+        message_id, action = _word(document, 1), _word(document, 2)
+        self._on_frame(Frame(direction="in", text=text, message_id=message_id, action=action))
+        if message_id is None or len(message_id) > MAX_ID_LENGTH:
+            return
+        if action is None or len(document) != 4:
+            description = "a call has a type, an id, an action and a payload"
+            await self._send_answer(_error(message_id, "ProtocolError", description), message_id, action)
+            return
+        known = self._known(message_id, text)
+        if known is None:
+            await self._in_work.acquire()
+            answered = self._remember(message_id, text)
+            handler = tasks.create_task(self._handle(message_id, action, document[3], answered))
+            handlers.add(handler)
+            handler.add_done_callback(handlers.discard)
+            handler.add_done_callback(lambda _: self._in_work.release())
+        elif known.frame is not None:
+            await self._send_answer(known.frame, message_id, action)
+
+    async def _handle(self, message_id: str, action: str, payload: Any, answered: _Answered) -> None:
+        try:
+            answer = _text([CALL_RESULT, message_id, await self._on_call(action, payload)])
+        except CallRefusedError as refusal:
+            answer = _error(message_id, refusal.code, refusal.description)
+        answered.frame = answer
+        await self._send_answer(answer, message_id, action)
+
+    async def _send_answer(self, text: str, message_id: str, action: str | None) -> None:
+        self._on_frame(Frame(direction="out", text=text, message_id=message_id, action=action))
+        try:
+            async with asyncio.timeout(self._call_timeout_s):
+                await self._socket.send(text)
+        except (ConnectionClosed, OSError, TimeoutError) as error:
+            log.info("the answer to %s %s was not sent: %r", action, message_id, error)
+
+    def _take_answer(self, text: str, document: list[Any]) -> None:
+        message_id = _word(document, 1)
+        pending = self._exchange.pending
+        is_ours = pending is not None and pending.message_id == message_id
+        action = pending.action if pending is not None and is_ours else None
+        self._on_frame(Frame(direction="in", text=text, message_id=message_id, action=action))
+        # Late answers, and those to ids that nobody used ("" and "-1" to what a peer could not read), are not ours.
+        if pending is None or not is_ours or pending.answer.done():
+            return
+        if document[0] == CALL_RESULT:
+            payload = document[2] if len(document) > 2 else None
+            pending.answer.set_result(
+                CallAnswer(ending=Ending.RESULT, message_id=message_id, payload=payload)
+            )
+            return
+        pending.answer.set_result(
+            CallAnswer(
+                ending=Ending.ERROR,
+                message_id=message_id,
+                code=_word(document, 2) or "",
+                description=_word(document, 3) or "",
+            )
+        )
+
+    def _known(self, message_id: str, text: str) -> _Answered | None:
+        """What was made of this very call before, unless that is long ago."""
+        known = self._exchange.answered.get(message_id)
+        if known is None or known.fingerprint != hash(text):
+            return None
+        return known if asyncio.get_running_loop().time() - known.at < ANSWERS_KEPT_S else None
+
+    def _remember(self, message_id: str, text: str) -> _Answered:
+        answered = _Answered(fingerprint=hash(text), at=asyncio.get_running_loop().time())
+        kept = self._exchange.answered
+        kept[message_id] = answered
+        kept.move_to_end(message_id)
+        if len(kept) > ANSWERS_KEPT:
+            kept.popitem(last=False)
+        return answered
+
+    def _end(self, reason: str) -> None:
+        self._exchange.is_closed = True
+        pending = self._exchange.pending
+        if pending is not None and not pending.answer.done():
+            pending.answer.set_result(_unanswered(pending.message_id, reason))
+
+
+def printable(text: str) -> str:
+    """The text without what no store and no terminal should be given: control characters, lone surrogates."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else "?" for c in text)
+
+
+def _unanswered(message_id: str, reason: str) -> CallAnswer:
+    return CallAnswer(ending=Ending.NO_ANSWER, message_id=message_id, description=reason)
+
+
+def _text(document: list[Any]) -> str:
+    return json.dumps(document, separators=(",", ":"), allow_nan=False)
+
+
+def _error(message_id: str, code: str, description: str) -> str:
+    return _text([CALL_ERROR, message_id, code, description[:255], {}])
+
+
+def _read(text: str) -> list[Any]:
+    """The message as a list, empty where it is none."""
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        return []
+    return document if isinstance(document, list) else []
+
+
+def _word(document: list[Any], index: int) -> str | None:
+    """An element of a message that should be a text; None where it is none, or nothing that can be kept."""
+    value = document[index] if len(document) > index else None
+    return value if isinstance(value, str) and value.isprintable() else None
