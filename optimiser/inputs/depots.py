@@ -19,7 +19,6 @@ from optimiser.inputs.trees import Path, Tree, read_tree
 from optimiser.tariff import MINUTES_PER_DAY, Band
 
 Model = TypeVar("Model", bound=BaseModel)
-Place = str
 WEEKDAYS = {"weekdays": 0, "weekends": 5}
 """A day on which the bands of weekdays or of weekends hold."""
 
@@ -42,28 +41,23 @@ class KnownDepot:
 
 def read_depot(folder: Folder) -> KnownDepot:
     """The depot of a folder as far as it can be read; every problem is noted in the folder."""
-    vehicle_ids, vehicles = _read_vehicles(folder)
     tree = read_tree(folder, "depot.yaml")
-    if tree is None:
-        return KnownDepot(
-            timezone=None, horizon=None, connectors=None, vehicle_ids=vehicle_ids, has_bands=True, depot=None
-        )
-    keys = _validated(folder, tree)
-    timezone = _check_timezone(folder, tree)
-    _check_feeders(folder, tree)
-    _check_chargers(folder, tree)
-    _check_tariff(folder, tree)
-    horizon = _part(HorizonKeys, tree.value.get("horizon", {}))
-    depot = None
-    if keys is not None and timezone is not None and not folder.problems:
-        depot = _depot(keys, vehicles)
+    keys = timezone = horizon = None
+    if tree is not None:
+        keys = _validated(folder, tree)
+        timezone = _check_timezone(folder, tree)
+        _check_feeders(folder, tree)
+        _check_chargers(folder, tree)
+        _check_tariff(folder, tree)
+        horizon = _part(HorizonKeys, tree.value.get("horizon", {}))
+    vehicle_ids, vehicles = _read_vehicles(folder)
     return KnownDepot(
         timezone=timezone,
         horizon=None if horizon is None else horizon.to_domain(),
-        connectors=_connector_ids(tree),
+        connectors=None if tree is None else _connector_ids(tree),
         vehicle_ids=vehicle_ids,
-        has_bands=bool(_mapping(tree.value.get("tariff")).get("bands")),
-        depot=depot,
+        has_bands=tree is None or bool(_mapping(tree.value.get("tariff")).get("bands")),
+        depot=None if keys is None or folder.problems else _depot(keys, vehicles),
     )
 
 
@@ -88,7 +82,9 @@ def _validated(folder: Folder, tree: Tree) -> DepotKeys | None:
     try:
         return DepotKeys.model_validate(tree.value)
     except ValidationError as error:
-        folder.problems.extend(problems_of(error, DepotKeys, place=tree.place))
+        unreadable = {problem.where for problem in folder.problems}
+        problems = problems_of(error, DepotKeys, place=tree.place)
+        folder.problems.extend(problem for problem in problems if problem.where not in unreadable)
         return None
 
 
@@ -110,9 +106,9 @@ def _items(value: object) -> Iterator[tuple[int, dict[str, Any]]]:
         yield from ((place, item) for place, item in enumerate(value) if isinstance(item, dict))
 
 
-def check_unique(folder: Folder, named: Iterable[tuple[Place, Hashable]]) -> None:
+def check_unique(folder: Folder, named: Iterable[tuple[str, Hashable]]) -> None:
     """Notes every name that stands a second time, at its place."""
-    first: dict[Hashable, Place] = {}
+    first: dict[Hashable, str] = {}
     for place, name in named:
         if name in first:
             folder.complain(
@@ -196,14 +192,16 @@ def _check_chargers(folder: Folder, tree: Tree) -> None:
 
 
 def _connector_ids(tree: Tree) -> dict[str, frozenset[int]]:
+    """Connectors by charger; none where their ids are wrong themselves, for then a visit cannot be blamed."""
+    connectors: dict[str, list[object]] = {}
+    for _, charger in _items(tree.value.get("chargers")):
+        if isinstance(charger.get("id"), str):
+            ids = [connector.get("id") for _, connector in _items(charger.get("connectors"))]
+            connectors.setdefault(charger["id"], []).extend(ids)
     return {
-        charger["id"]: frozenset(
-            connector["id"]
-            for _, connector in _items(charger.get("connectors"))
-            if isinstance(connector.get("id"), int)
-        )
-        for _, charger in _items(tree.value.get("chargers"))
-        if isinstance(charger.get("id"), str)
+        charger_id: frozenset(good) if len(set(good)) == len(ids) else frozenset()
+        for charger_id, ids in connectors.items()
+        for good in [[i for i in ids if isinstance(i, int) and i >= 1]]
     }
 
 
@@ -272,7 +270,8 @@ def _read_vehicles(folder: Folder) -> tuple[frozenset[str] | None, tuple[Vehicle
     table = table_of(folder, "vehicles.csv", VehicleRow)
     if table is None:
         return None, ()
-    named = [(row, row.cells["vehicle_id"]) for row in table.rows if "vehicle_id" in row.cells]
+    rows = [*table.rows, *table.broken_rows]
+    named = [(row, row.cells["vehicle_id"]) for row in rows if "vehicle_id" in row.cells]
     check_unique(folder, ((table.place(row.line, "vehicle_id"), name) for row, name in named))
     # OCPP's id tags are case-insensitive (CiString20Type).
     tags = [(row, row.cells["id_tag"].upper()) for row in table.rows if "id_tag" in row.cells]

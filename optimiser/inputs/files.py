@@ -46,11 +46,15 @@ class Row:
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """A CSV file: the known columns that it has, and its rows."""
+    """A CSV file: the known columns that it has, and its rows.
+
+    ``broken_rows`` have too many or too few cells; only what they name first may still be relied on.
+    """
 
     name: str
     columns: tuple[str, ...]
     rows: tuple[Row, ...]
+    broken_rows: tuple[Row, ...]
 
     def place(self, line: int, column: str) -> str:
         """Where a cell is, for people."""
@@ -143,19 +147,21 @@ class Folder:
         known = self._known_columns(name, header_line, header, required=required, optional=optional)
         if known is None:
             return None
-        rows = [self._row(name, line, cells, header) for line, cells in lines[1:]]
-        return Table(
-            name=name,
-            columns=known,
-            rows=tuple(
-                Row(
-                    line=row.line,
-                    cells={column: row.cells[column] for column in known if column in row.cells},
+        rows: list[Row] = []
+        broken_rows: list[Row] = []
+        for line, cells in lines[1:]:
+            named = dict(zip(header, cells, strict=False))
+            row = Row(line=line, cells={column: named[column] for column in known if named.get(column)})
+            if len(cells) == len(header):
+                rows.append(row)
+            else:
+                broken_rows.append(row)
+                self.complain(
+                    f"{name} line {line}",
+                    found=f"{len(cells)} cells",
+                    allowed=f"{len(header)} cells, one for each column",
                 )
-                for row in rows
-                if row is not None
-            ),
-        )
+        return Table(name=name, columns=known, rows=tuple(rows), broken_rows=tuple(broken_rows))
 
     def _known_columns(
         self, name: str, line: int, header: list[str], *, required: Sequence[str], optional: Sequence[str]
@@ -189,16 +195,6 @@ class Folder:
                     f"{where}, {column}", found="no such column", allowed=f"the columns {', '.join(required)}"
                 )
         return tuple(column for column in allowed if column in header)
-
-    def _row(self, name: str, line: int, cells: list[str], header: list[str]) -> Row | None:
-        if len(cells) != len(header):
-            self.complain(
-                f"{name} line {line}",
-                found=f"{len(cells)} cells",
-                allowed=f"{len(header)} cells, one for each column",
-            )
-            return None
-        return Row(line=line, cells={column: c for column, c in zip(header, cells, strict=True) if c})
 
 
 def shown_value(value: object) -> str:

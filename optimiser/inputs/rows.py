@@ -8,7 +8,7 @@ from typing import Annotated, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from optimiser.inputs.files import Folder, Row, Table
-from optimiser.inputs.schema import Id, Kw, PerKwh
+from optimiser.inputs.keys import Id, Kw, PerKwh
 from optimiser.inputs.translate import problems_of
 
 RowModel = TypeVar("RowModel", bound="CsvRow")

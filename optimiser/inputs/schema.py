@@ -11,35 +11,22 @@ from datetime import time
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import ConfigDict, Field, model_validator
 
 from optimiser import depot as domain
 from optimiser import tariff as money
-
-Id = Annotated[
-    str,
-    Field(
-        max_length=100, pattern=r"^[^\s\x00-\x1f\x7f-\x9f]([^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f])?$"
-    ),
-]
-ChargerId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_~-][A-Za-z0-9._~-]{0,47}$")]
-TimeOfDay = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
-EndOfBand = Annotated[str, Field(pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$")]
-Address = Annotated[str, Field(pattern=r"^[^\s:]+:[0-9]{1,5}$")]
-Kw = Annotated[float, Field(ge=0, le=100_000)]
-PerKwh = Annotated[float, Field(ge=-1000, le=1000)]
-
-
-class Door(BaseModel):
-    """A mapping that rejects unknown keys and values of another kind."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, frozen=True)
-
-
-def wrong(*, found: str, allowed: str) -> PydanticCustomError:
-    """A complaint about values side by side, which the translation to problems passes on as it is."""
-    return PydanticCustomError("together", "{found}; {allowed}", {"found": found, "allowed": allowed})
+from optimiser.inputs.keys import (
+    Address,
+    ChargerId,
+    Door,
+    EndOfBand,
+    Id,
+    Kw,
+    PerKwh,
+    TimeOfDay,
+    minute_of,
+    wrong,
+)
 
 
 class HorizonKeys(Door):
@@ -392,12 +379,6 @@ class DepotKeys(Door):
                 allowed="a URL without password; PostgreSQL reads it from PGPASSWORD or its passfile",
             )
         return self
-
-
-def minute_of(text: str) -> int:
-    """Minutes after midnight of ``HH:MM``."""
-    hours, minutes = text.split(":")
-    return int(hours) * 60 + int(minutes)
 
 
 def depot_schema() -> dict[str, Any]:

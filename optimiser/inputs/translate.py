@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from optimiser.inputs.files import Problem, closest, did_you_mean, shown_value
+from optimiser.inputs.keys import ID_PATTERN
 
 Location = tuple[str | int, ...]
 Node = Mapping[str, Any]
@@ -116,8 +117,10 @@ def _bounds(node: Node) -> str:
             "minItems": " of at least {}",
         }
         bounds += [word.format(node[key]) for key, word in words.items() if key in node]
-    if node.get("minLength") == 1 or "pattern" in node:
-        bounds.append(", not empty and without control characters")
+    if node.get("minLength") == 1:
+        bounds.append(", not empty")
+    if node.get("pattern") == ID_PATTERN:
+        bounds.append(", not empty, without control characters or spaces around it")
     return "".join(bounds)
 
 

@@ -120,6 +120,9 @@ class _Reading:
                 )
             else:
                 result[written] = self.value_of(value_node, (*path, written))
+                self.lines[*path, written] = (
+                    line  # a mapping is where its key is, not where its first value is
+                )
         return result
 
     def _scalar(self, node: yaml.Node, path: Path) -> Any:
