@@ -92,10 +92,9 @@ class Horizon:
         """Share of every step, 0 to 1, that lies between arrival and departure; shape (steps,)."""
         edges = np.arange(self.steps, dtype=float)
         first, last = self.position(arrival), self.position(departure)
-        shares = np.minimum(edges + 1.0, last) - np.maximum(edges, first)
-        shares = np.clip(shares, 0.0, 1.0)
+        shares: FloatArray = np.minimum(edges + 1.0, last) - np.maximum(edges, first)
         shares[shares < 1e-9] = 0.0
-        return shares
+        return np.clip(shares, 0.0, 1.0)
 
     def from_step(self, step: int) -> Horizon:
         """The rest of the horizon from a step on."""
