@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from dispatch.connection import CallRefusedError
 from dispatch.simulator.configuration import Configuration
 from dispatch.simulator.outlet import Outlet, Status, Stay, Transaction
 from dispatch.simulator.persona import Persona
 from dispatch.simulator.smart_charging import SmartCharging
-from dispatch.simulator.wire import RequestError, check_request
+from dispatch.simulator.wire import check_request
 from optimiser.depot import Charger
 from optimiser.horizon import format_instant
 
@@ -76,7 +77,7 @@ class Machine:
     def handle(self, action: str, payload: object, now: datetime) -> dict[str, Any]:
         """The answer to a request of the gateway.
 
-        Raises :class:`dispatch.simulator.wire.RequestError` where the answer is a CALLERROR.
+        Raises :class:`dispatch.connection.CallRefusedError` where the answer is a CALLERROR.
         """
         request = check_request(action, payload)
         if self._at is not None:
@@ -267,7 +268,7 @@ class Machine:
         wanted = payload["requestedMessage"]
         connector_id = payload.get("connectorId")
         if connector_id is not None and connector_id != 0 and connector_id not in self.outlets:
-            raise RequestError("PropertyConstraintViolation", f"there is no connector {connector_id}")
+            raise CallRefusedError("PropertyConstraintViolation", f"there is no connector {connector_id}")
         if self._at is None and wanted != "BootNotification":
             return {"status": "Rejected"}
         outlets = [self.outlets[connector_id]] if connector_id else list(self.outlets.values())

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from dispatch.connection import CallRefusedError
 from dispatch.simulator.persona import Persona
 from dispatch.simulator.resolver import (
     Allowance,
@@ -23,7 +24,6 @@ from dispatch.simulator.resolver import (
     schedule,
 )
 from dispatch.simulator.vehicle import UNLIMITED, Limit
-from dispatch.simulator.wire import RequestError
 from optimiser.depot import Charger, Connector
 from optimiser.horizon import format_instant
 from optimiser.units import floor_to_step
@@ -63,7 +63,7 @@ class SmartCharging:
     def set_profile(self, payload: Payload, *, transactions: Mapping[int, int | None]) -> dict[str, Any]:
         """The answer to SetChargingProfile; ``transactions`` are those running, by connector.
 
-        Raises :class:`RequestError` for a connector that does not exist.
+        Raises :class:`dispatch.connection.CallRefusedError` for a connector that does not exist.
         """
         new = Installed(connector_id=payload["connectorId"], profile=payload["csChargingProfiles"])
         self._check_connector(new.connector_id)
@@ -152,7 +152,7 @@ class SmartCharging:
 
     def _check_connector(self, connector_id: int) -> None:
         if connector_id != 0 and connector_id not in self._connectors:
-            raise RequestError("PropertyConstraintViolation", f"there is no connector {connector_id}")
+            raise CallRefusedError("PropertyConstraintViolation", f"there is no connector {connector_id}")
 
     def _objection(self, new: Installed, transactions: Mapping[int, int | None]) -> str | None:
         """Why a strict charge point does not take a profile; None where it does."""

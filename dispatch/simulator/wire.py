@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+from dispatch.connection import CallRefusedError
 from dispatch.simulator.resolver import instant
 
 Shape = str | tuple[str, ...] | list[Any] | dict[str, Any]
@@ -63,24 +64,15 @@ REQUESTS: Mapping[str, Shape] = {
 """The requests a simulated charge point knows, by action."""
 
 
-class RequestError(Exception):
-    """A request that is answered with a CALLERROR of this code."""
-
-    def __init__(self, code: str, description: str) -> None:
-        super().__init__(f"{code}: {description}")
-        self.code = code
-        self.description = description
-
-
 def check_request(action: str, payload: object) -> dict[str, Any]:
     """The payload of a request that can be read as it stands.
 
-    Raises :class:`RequestError` with the code of OCPP-J 1.6 §4.2.3 for what is wrong with it.
+    Raises :class:`dispatch.connection.CallRefusedError` with the code of OCPP-J 1.6 §4.2.3 for what is wrong with it.
     """
     if action not in REQUESTS:
-        raise RequestError("NotImplemented", f"{action} is not known here")
+        raise CallRefusedError("NotImplemented", f"{action} is not known here")
     if not isinstance(payload, dict):
-        raise RequestError("FormationViolation", f"{action}: the payload is no object")
+        raise CallRefusedError("FormationViolation", f"{action}: the payload is no object")
     _check(payload, REQUESTS[action], where=action)
     return payload
 
@@ -90,27 +82,27 @@ def _check(value: object, shape: Shape, *, where: str) -> None:
         _check_object(value, shape, where=where)
     elif isinstance(shape, list):
         if not isinstance(value, list):
-            raise RequestError("TypeConstraintViolation", f"{where} is no list")
+            raise CallRefusedError("TypeConstraintViolation", f"{where} is no list")
         for index, item in enumerate(value):
             _check(item, shape[0], where=f"{where}[{index}]")
     elif isinstance(shape, tuple):
         if value not in shape:
-            raise RequestError("PropertyConstraintViolation", f"{where}: {value!r} is none of {shape}")
+            raise CallRefusedError("PropertyConstraintViolation", f"{where}: {value!r} is none of {shape}")
     elif not _is_a(value, shape):
-        raise RequestError("TypeConstraintViolation", f"{where}: {value!r} is not of type {shape}")
+        raise CallRefusedError("TypeConstraintViolation", f"{where}: {value!r} is not of type {shape}")
 
 
 def _check_object(value: object, shape: dict[str, Any], *, where: str) -> None:
     if not isinstance(value, dict):
-        raise RequestError("TypeConstraintViolation", f"{where} is no object")
+        raise CallRefusedError("TypeConstraintViolation", f"{where} is no object")
     shapes = {name.removesuffix("?"): inner for name, inner in shape.items()}
     # OCPP 1.6 spells this code with one r, as do chargers that follow it to the letter.
     for name in shape:
         if not name.endswith("?") and name not in value:
-            raise RequestError("OccurenceConstraintViolation", f"{where}.{name} is missing")
+            raise CallRefusedError("OccurenceConstraintViolation", f"{where}.{name} is missing")
     for name, inner in value.items():
         if name not in shapes:
-            raise RequestError("FormationViolation", f"{where}.{name} is not known")
+            raise CallRefusedError("FormationViolation", f"{where}.{name} is not known")
         _check(inner, shapes[name], where=f"{where}.{name}")
 
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from dispatch.connection import CallRefusedError
 from dispatch.simulator.machine import Machine
 from dispatch.simulator.persona import Persona
-from dispatch.simulator.wire import RequestError
 from tests.builders import a_bus, a_dc_connector, a_van, an_ac_connector
 from tests.dispatch.simulator.simulator_builders import (
     NOW,
@@ -126,18 +126,18 @@ def test_a_full_store_takes_replacements_only() -> None:
 )
 def test_what_gets_an_error(change: dict[str, Any], code: str) -> None:
     payload = {"connectorId": 1, "csChargingProfiles": a_profile(), **change}
-    with pytest.raises(RequestError) as refused:
+    with pytest.raises(CallRefusedError) as refused:
         a_machine().handle("SetChargingProfile", payload, NOW)
     assert refused.value.code == code
 
 
 def test_an_unknown_action_is_not_implemented() -> None:
-    with pytest.raises(RequestError, match="NotImplemented"):
+    with pytest.raises(CallRefusedError, match="NotImplemented"):
         a_machine().handle("UpdateFirmware", {}, NOW)
 
 
 def test_a_payload_that_is_no_object_is_an_error() -> None:
-    with pytest.raises(RequestError, match="FormationViolation"):
+    with pytest.raises(CallRefusedError, match="FormationViolation"):
         a_machine().handle("Reset", [1], NOW)
 
 

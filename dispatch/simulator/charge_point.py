@@ -1,0 +1,224 @@
+"""A simulated charge point on its socket: dials in, boots, tells what it has to tell, and dials in again.
+
+It alone knows when things are sent; what they say is decided by :mod:`dispatch.simulator.machine`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import quote
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import WebSocketException
+from websockets.typing import Subprotocol
+
+from dispatch.connection import MAX_FRAME_BYTES, CallRefusedError, Connection, Ending
+from dispatch.simulator.machine import Machine, Outgoing
+from dispatch.simulator.resolver import instant
+
+log = logging.getLogger(__name__)
+
+SUBPROTOCOL = Subprotocol("ocpp1.6")
+CLOCK_TOLERANCE = timedelta(seconds=2)
+"""A heartbeat sets the clock only where it is further off: the gateway tells whole seconds."""
+TRANSACTION_ATTEMPTS = 3
+"""How often a message that begins or ends a transaction is sent before it is given up."""
+SILENCE_S = 600.0
+"""How long a charge point that never answers keeps silent; every gateway has given up long before. [s]"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timing:
+    """Waits of a charge point. [s]
+
+    ``tick_s``: how often time passes for its vehicles. ``boot_retry_s``: between boot attempts where the gateway
+    names no interval. ``reconnect_s`` doubles up to ``reconnect_max_s`` until a boot or a session has succeeded.
+    """
+
+    tick_s: float = 1.0
+    boot_retry_s: float = 10.0
+    reconnect_s: float = 0.5
+    reconnect_max_s: float = 30.0
+    call_timeout_s: float = 30.0
+
+
+class ChargePoint:
+    """One charge point as a WebSocket client of ``gateway_url``; its id is added to the path.
+
+    ``clock`` tells its own time; how far the gateway's is from it is learned at boot, so that a gateway which
+    runs at another time carries its charge points with it.
+    """
+
+    def __init__(
+        self,
+        machine: Machine,
+        *,
+        gateway_url: str,
+        password: str | None,
+        clock: Callable[[], datetime],
+        timing: Timing | None = None,
+    ) -> None:
+        self.machine = machine
+        self._id = machine.charger.id
+        self._url = f"{gateway_url.rstrip('/')}/{quote(self._id, safe='')}"
+        self._headers = {} if password is None else {"Authorization": _basic(self._id, password)}
+        self._clock = clock
+        self._offset = timedelta(0)
+        self._timing = timing or Timing()
+        self._is_booted = False
+        self._failures = 0
+        self._attempts = 0
+        self._wake = asyncio.Event()
+
+    async def run(self) -> None:
+        """Be there until cancelled."""
+        while True:
+            await self._connect()
+            wait_s = min(self._timing.reconnect_s * 2**self._failures, self._timing.reconnect_max_s)
+            # An exponent without bound would overflow in a long outage.
+            self._failures = min(self._failures + 1, 16)
+            await asyncio.sleep(wait_s)
+
+    async def _connect(self) -> None:
+        try:
+            async with connect(
+                self._url,
+                subprotocols=[SUBPROTOCOL],
+                additional_headers=self._headers,
+                compression=None,
+                proxy=None,
+                max_size=MAX_FRAME_BYTES,
+                open_timeout=self._timing.call_timeout_s,
+                close_timeout=self._timing.call_timeout_s,
+            ) as socket:
+                if socket.subprotocol != SUBPROTOCOL:
+                    log.warning("%s: the gateway does not speak %s", self._id, SUBPROTOCOL)
+                    return
+                await self._serve(socket)
+        except (OSError, WebSocketException) as error:
+            log.warning("%s cannot reach the gateway: %s", self._id, error)
+
+    async def _serve(self, socket: ClientConnection) -> None:
+        connection = Connection(socket, on_call=self._on_call, call_timeout_s=self._timing.call_timeout_s)
+        async with asyncio.TaskGroup() as tasks:
+            receiving = tasks.create_task(connection.run())
+            living = tasks.create_task(self._live(connection))
+            receiving.add_done_callback(lambda _: living.cancel())
+        log.info("%s is disconnected", self._id)
+
+    async def _live(self, connection: Connection) -> None:
+        """Boot where that is due, then let time pass and tell of it until the connection is lost."""
+        if self._is_booted:
+            self.machine.advance_to(self._now())
+            self.machine.tell_statuses(self._now())
+        else:
+            await self._boot(connection)
+            self.machine.start(self._now())
+        self._failures = 0
+        await self._flush(connection)
+        loop = asyncio.get_running_loop()
+        metered_s = heart_beat_s = loop.time()
+        while self.machine.restart_reason is None:
+            interval_s = self.machine.configuration.meter_interval_s
+            await self._pause(min(self._timing.tick_s, interval_s or self._timing.tick_s))
+            self.machine.advance_to(self._now())
+            if 0 < interval_s <= loop.time() - metered_s:
+                metered_s = loop.time()
+                self.machine.sample_meters(self._now())
+            if 0 < self.machine.configuration.heartbeat_interval_s <= loop.time() - heart_beat_s:
+                heart_beat_s = loop.time()
+                self.machine.outbox.append(Outgoing(action="Heartbeat", payload={}))
+            await self._flush(connection)
+        self.machine.stop_for_restart(self._now())
+        await self._flush(connection)
+        self._is_booted = False
+        log.info("%s restarts", self._id)
+        await connection.close()
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait, but not where the gateway has just asked for something."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._wake.wait()
+        except TimeoutError:
+            return
+        self._wake.clear()
+
+    async def _boot(self, connection: Connection) -> None:
+        """Say hello until the gateway accepts; the end of the connection cancels it."""
+        while True:
+            answer = await connection.call("BootNotification", self.machine.boot_payload())
+            boot = _object(answer.payload)
+            if boot.get("status") == "Accepted":
+                self._set_clock(boot, tolerance=timedelta(0))
+                self.machine.configuration.heartbeat_interval_s = _seconds(boot.get("interval"))
+                self._is_booted = True
+                return
+            log.info("%s is not accepted yet: %s", self._id, boot.get("status") or answer.ending)
+            await self._pause(_seconds(boot.get("interval")) or self._timing.boot_retry_s)
+
+    async def _flush(self, connection: Connection) -> None:
+        """Send what is in the outbox, one after the other. What matters for a transaction is kept if it fails."""
+        outbox = self.machine.outbox
+        while outbox:
+            outgoing = outbox[0]
+            payload = self.machine.payload(outgoing)
+            if payload is None:
+                outbox.popleft()
+                continue
+            answer = await connection.call(outgoing.action, payload)
+            is_lost = answer.ending in {Ending.NO_ANSWER, Ending.NOT_CONNECTED}
+            if is_lost and outgoing.action in {"StartTransaction", "StopTransaction"}:
+                self._attempts += answer.ending is Ending.NO_ANSWER
+                if self._attempts < TRANSACTION_ATTEMPTS:
+                    return
+            self._attempts = 0
+            outbox.popleft()
+            if answer.ending is Ending.RESULT:
+                self._take_answer(outgoing, _object(answer.payload))
+            else:
+                log.warning("%s: %s failed: %s", self._id, outgoing.action, answer.code or answer.description)
+
+    def _take_answer(self, outgoing: Outgoing, answer: Mapping[str, Any]) -> None:
+        if outgoing.action in {"BootNotification", "Heartbeat"}:
+            self._set_clock(answer, tolerance=CLOCK_TOLERANCE)
+        self.machine.answered(outgoing, answer, self._now())
+
+    async def _on_call(self, action: str, payload: Any) -> Mapping[str, Any]:
+        if action == "SetChargingProfile" and self.machine.persona.never_answers_profiles:
+            await asyncio.sleep(SILENCE_S)
+            raise CallRefusedError("GenericError", "this was long ago")
+        answer = self.machine.handle(action, payload, self._now())
+        if self.machine.outbox or self.machine.restart_reason:
+            self._wake.set()
+        return answer
+
+    def _now(self) -> datetime:
+        return self._clock() + self._offset
+
+    def _set_clock(self, answer: Mapping[str, Any], *, tolerance: timedelta) -> None:
+        try:
+            now = instant(answer["currentTime"])
+        except (KeyError, TypeError, ValueError) as error:
+            log.warning("%s was told no time: %r", self._id, error)
+            return
+        if abs(now - self._now()) > tolerance:
+            self._offset = now - self._clock()
+
+
+def _basic(user: str, password: str) -> str:
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode("ascii")
+
+
+def _object(payload: Any) -> Mapping[str, Any]:
+    return payload if isinstance(payload, dict) else {}
+
+
+def _seconds(value: Any) -> float:
+    return float(value) if isinstance(value, int) and value > 0 else 0.0

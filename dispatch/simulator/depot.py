@@ -1,0 +1,119 @@
+"""The charge points of a depot with the vehicles of one night, and all of them at once on a gateway."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection, Mapping
+from datetime import UTC, datetime
+
+from dispatch.simulator.charge_point import ChargePoint, Timing
+from dispatch.simulator.machine import Machine
+from dispatch.simulator.outlet import Stay
+from dispatch.simulator.persona import Persona
+from optimiser.depot import Charger, Depot
+from optimiser.night import Night
+
+
+class SimulationError(ValueError):
+    """What was asked for does not fit the depot; one message for everything that does not."""
+
+
+def utc_now() -> datetime:
+    """The computer's clock."""
+    return datetime.now(UTC)
+
+
+def machines(
+    depot: Depot,
+    night: Night,
+    *,
+    meter_interval_s: float,
+    charger_ids: Collection[str] | None = None,
+    arrival_soc_percent: Mapping[str, float] | None = None,
+    personas: Mapping[str, Persona] | None = None,
+) -> tuple[Machine, ...]:
+    """The charge points of a depot, all or those named, each with its vehicles of the night.
+
+    ``arrival_soc_percent`` by vehicle id takes the place of what the night expects; ``personas`` are by
+    charger id, default the honest one. Raises :class:`SimulationError` for names that the depot does not have.
+    """
+    arrival_socs, characters = arrival_soc_percent or {}, personas or {}
+    chargers = {charger.id for charger in depot.chargers}
+    visitors = {visit.vehicle_id for visit in night.visits}
+    problems = [
+        *(f"charger {name}: not in this depot" for name in sorted({*(charger_ids or ())} - chargers)),
+        *(f"persona of {name}: no such charger" for name in sorted(set(characters) - chargers)),
+        *(f"arrival SoC of {name}: no such visitor" for name in sorted(set(arrival_socs) - visitors)),
+        *(
+            f"arrival SoC of {name}: {soc:g} %, 0 to 100 allowed"
+            for name, soc in sorted(arrival_socs.items())
+            if not 0 <= soc <= 100
+        ),
+    ]
+    if problems:
+        raise SimulationError("\n".join(problems))
+    return tuple(
+        Machine(
+            charger=charger,
+            stays=_stays(depot, night, charger, arrival_socs),
+            voltage_v=depot.site.voltage_v,
+            persona=characters.get(charger.id, Persona()),
+            meter_interval_s=meter_interval_s,
+        )
+        for charger in depot.chargers
+        if charger_ids is None or charger.id in charger_ids
+    )
+
+
+async def simulate(
+    depot: Depot,
+    night: Night,
+    *,
+    gateway_url: str,
+    credentials: Mapping[str, str],
+    charger_ids: Collection[str] | None = None,
+    arrival_soc_percent: Mapping[str, float] | None = None,
+    meter_interval_s: float = 60.0,
+    personas: Mapping[str, Persona] | None = None,
+    clock: Callable[[], datetime] = utc_now,
+    timing: Timing | None = None,
+) -> None:
+    """Run the charge points against a gateway until cancelled, each on its own socket.
+
+    ``credentials`` are passwords by charger id; a charger without one comes without. Names and errors as in
+    :func:`machines`. Raises nothing for a gateway that is away: charge points keep trying.
+    """
+    built = machines(
+        depot,
+        night,
+        meter_interval_s=meter_interval_s,
+        charger_ids=charger_ids,
+        arrival_soc_percent=arrival_soc_percent,
+        personas=personas,
+    )
+    async with asyncio.TaskGroup() as tasks:
+        for machine in built:
+            charge_point = ChargePoint(
+                machine,
+                gateway_url=gateway_url,
+                password=credentials.get(machine.charger.id),
+                clock=clock,
+                timing=timing,
+            )
+            tasks.create_task(charge_point.run(), name=machine.charger.id)
+
+
+def _stays(
+    depot: Depot, night: Night, charger: Charger, arrival_socs: Mapping[str, float]
+) -> dict[int, list[Stay]]:
+    stays: dict[int, list[Stay]] = {connector.id: [] for connector in charger.connectors}
+    for visit in night.visits:
+        if visit.charger_id == charger.id:
+            stay = Stay(
+                vehicle=depot.vehicle(visit.vehicle_id),
+                arrival=visit.arrival,
+                departure=visit.departure,
+                arrival_soc_percent=arrival_socs.get(visit.vehicle_id, visit.arrival_soc_percent),
+            )
+            stays[visit.connector_id].append(stay)
+    return stays
