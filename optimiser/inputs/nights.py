@@ -127,6 +127,11 @@ def _series(
     points = []
     for row, cells in checked_rows(folder, table, model):
         start = starts[row.line]
+        for column in [column for column in table.columns if column not in row.cells]:
+            folder.complain(
+                table.place(row.line, column), found="nothing", allowed="a number in every row of the column"
+            )
+            start = None
         if start is not None:
             values = cells.model_dump(exclude={"start"}, exclude_unset=True)
             points.append(Point(line=row.line, start=start, values=values))

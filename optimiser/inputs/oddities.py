@@ -50,7 +50,7 @@ def _of_visit(depot: Depot, night: Night, read: ReadVisit) -> Iterator[str]:
 
 def _of_series(depot: Depot, night: Night) -> Iterator[str]:
     median = float(np.median(night.import_price_per_kwh))
-    if median > HIGH_PRICE_PER_KWH or abs(median) < LOW_PRICE_PER_KWH:
+    if not LOW_PRICE_PER_KWH <= abs(median) <= HIGH_PRICE_PER_KWH:
         yield (
             f"the median price of the night is {median:g} {depot.currency} per kWh; is it that of a kWh, "
             f"in {depot.currency}?"
