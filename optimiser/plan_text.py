@@ -1,0 +1,100 @@
+"""A plan as lines and tables for a terminal, and its periods as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from optimiser import sentences
+from optimiser.plan import Plan
+from optimiser.profiles import ChargingProfile, Period, merged
+from optimiser.terminal import Terminal
+
+
+def say_plan(terminal: Terminal, shown: Plan) -> None:
+    """The headlines, and the plan's figures beside those of plug-and-charge."""
+    terminal.say(f"{shown.depot}, night of {shown.night}")
+    for headline in sentences.headlines(shown):
+        terminal.say(headline.text)
+    if shown.baseline:
+        terminal.say()
+        rows = [(row.name, row.planned, row.baseline, row.difference) for row in sentences.comparisons(shown)]
+        headers = ("", "planned", "plug-and-charge", "difference")
+        terminal.table(headers, rows, numbers={1, 2, 3})
+    for warning in shown.warnings:
+        terminal.say(f"warning: {warning}")
+
+
+def say_departures(terminal: Terminal, shown: Plan) -> None:
+    """Every departure in its order: when, who, from where, with what."""
+    horizon = shown.horizon
+    rows = [
+        (
+            sentences.clock(horizon, visit.departure),
+            visit.vehicle_id,
+            f"{visit.charger_id}/{visit.connector_id}",
+            sentences.clock(horizon, visit.arrival),
+            f"{visit.arrival_soc_percent:.1f} %",
+            f"{visit.planned_soc_percent:.1f} %",
+            f"{visit.required_soc_percent:.1f} %",
+            sentences.status(visit),
+        )
+        for visit in sorted(shown.visits, key=lambda visit: (visit.departure, visit.vehicle_id))
+    ]
+    headers = ("leaves", "vehicle", "connector", "arrives", "SoC then", "planned", "required", "state")
+    terminal.say()
+    terminal.table(headers, rows, numbers={4, 5, 6})
+
+
+def say_periods(terminal: Terminal, shown: Plan, profiles: Sequence[ChargingProfile]) -> None:
+    """When each connector may draw, and how much."""
+    rows = []
+    for profile in profiles:
+        for period in profile.periods:
+            if period.limit_kw > 0.0:
+                start, end = (sentences.clock(shown.horizon, edge) for edge in (period.start, period.end))
+                amperes = "" if period.limit_a is None else f"{period.limit_a:g} A × {period.phases}"
+                connector = f"{profile.charger_id}/{profile.connector_id}"
+                rows.append((connector, start, end, sentences.power(period.limit_kw), amperes))
+    terminal.say()
+    terminal.table(("connector", "from", "to", "limit", "per phase"), rows, numbers={3})
+
+
+def profiles_of_powers(shown: Plan) -> tuple[ChargingProfile, ...]:
+    """What connectors are planned to draw, where no depot is at hand that knows their amperes."""
+    drawn: dict[tuple[str, int], list[tuple[float, ...]]] = {}
+    for visit in shown.visits:
+        drawn.setdefault((visit.charger_id, visit.connector_id), []).append(visit.power_kw)
+    edges = [*shown.horizon.starts(), shown.horizon.end]
+    return tuple(
+        ChargingProfile(
+            charger_id=charger_id,
+            connector_id=connector_id,
+            periods=merged(
+                [
+                    Period(start=start, end=end, limit_kw=max(powers), limit_a=None, phases=0)
+                    for start, end, powers in zip(edges, edges[1:], zip(*rows, strict=True), strict=False)
+                ]
+            ),
+        )
+        for (charger_id, connector_id), rows in sorted(drawn.items())
+    )
+
+
+def profile_document(shown: Plan, profile: ChargingProfile) -> dict[str, Any]:
+    """A profile for JSON, with local times and their offset."""
+    local = shown.horizon.local
+    return {
+        "charger_id": profile.charger_id,
+        "connector_id": profile.connector_id,
+        "periods": [
+            {
+                "start": local(period.start).isoformat(),
+                "end": local(period.end).isoformat(),
+                "limit_kw": period.limit_kw,
+                "limit_a": period.limit_a,
+                "phases": period.phases,
+            }
+            for period in profile.periods
+        ],
+    }

@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from optimiser.baselines import compare, plug_and_charge
+from optimiser.plan import Plan
+from optimiser.plan_text import (
+    profile_document,
+    profiles_of_powers,
+    say_departures,
+    say_periods,
+    say_plan,
+)
+from optimiser.profiles import charging_profiles
+from optimiser.terminal import Terminal
+from tests.builders import a_depot, a_night, a_van, a_visit
+
+DEPOT = a_depot(vehicles=[a_van("V1"), a_van("V2")])
+TERMINAL = Terminal(as_json=False)
+
+
+def a_plan() -> Plan:
+    visits = [
+        a_visit("V1", charger_id="CP1", departure="08:00"),
+        a_visit("V2", charger_id="CP2", arrival="22:00", departure="23:00"),
+    ]
+    return plug_and_charge(DEPOT, a_night(DEPOT, visits=visits))
+
+
+def test_a_plan_alone_is_its_headlines_and_warnings(capsys: pytest.CaptureFixture[str]) -> None:
+    say_plan(TERMINAL, replace(a_plan(), warnings=("V3 is late",)))
+
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "test depot, night of 2025-11-10"
+    assert lines[1].startswith("1 of 2 departures is short: V2")
+    assert lines[-1] == "warning: V3 is late"
+    assert len(lines) == 5
+
+
+def test_a_plan_with_a_baseline_stands_beside_it(capsys: pytest.CaptureFixture[str]) -> None:
+    plan = a_plan()
+
+    say_plan(TERMINAL, replace(plan, baseline=compare(plan, plan)))
+
+    assert "Departures ready          1 of 2           1 of 2           =" in capsys.readouterr().out
+
+
+def test_departures_are_in_their_order(capsys: pytest.CaptureFixture[str]) -> None:
+    say_departures(TERMINAL, a_plan())
+
+    lines = capsys.readouterr().out.splitlines()[1:]
+    assert [line.split()[:3] for line in lines] == [
+        ["leaves", "vehicle", "connector"],
+        ["23:00", "V2", "CP2/1"],
+        ["Tue", "08:00", "V1"],
+    ]
+    assert lines[1].endswith("short 22.1 kWh")
+
+
+def test_periods_of_a_depot_have_amperes_and_those_of_a_plan_alone_have_none(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    plan = a_plan()
+
+    say_periods(TERMINAL, plan, charging_profiles(plan, DEPOT))
+    with_depot = capsys.readouterr().out
+    say_periods(TERMINAL, plan, profiles_of_powers(plan))
+    alone = capsys.readouterr().out
+
+    assert "CP2/1      22:00  23:00  11.0 kW  16 A × 3" in with_depot
+    assert "CP2/1      22:00  23:00  11.0 kW\n" in alone
+
+
+def test_periods_of_a_plan_alone_cover_the_night_without_gaps() -> None:
+    plan = a_plan()
+
+    profiles = profiles_of_powers(plan)
+
+    assert [(p.charger_id, p.start, p.end) for p in profiles] == [
+        ("CP1", plan.horizon.start, plan.horizon.end),
+        ("CP2", plan.horizon.start, plan.horizon.end),
+    ]
+    assert [period.limit_kw for period in profiles[1].periods] == [0.0, pytest.approx(11.04), 0.0]
+
+
+def test_a_profile_for_programs_has_local_times_with_their_offset() -> None:
+    plan = a_plan()
+
+    document = profile_document(plan, profiles_of_powers(plan)[1])
+
+    assert (document["charger_id"], document["connector_id"]) == ("CP2", 1)
+    assert document["periods"][1] == {
+        "start": "2025-11-10T22:00:00+01:00",
+        "end": "2025-11-10T23:00:00+01:00",
+        "limit_kw": pytest.approx(11.04),
+        "limit_a": None,
+        "phases": 0,
+    }
