@@ -6,7 +6,7 @@ Plain values, checked where they are read (:mod:`optimiser.inputs`); nothing her
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import time
 from typing import Any, Literal
 
@@ -97,6 +97,10 @@ class ChargeCurve:
     id: str
     soc_percent: tuple[float, ...]
     max_kw: tuple[float, ...]
+
+    def lowered_by(self, power_kw: float) -> ChargeCurve:
+        """The same curve, lower by a battery-side power, nowhere below 0."""
+        return replace(self, max_kw=tuple(max(0.0, kw - power_kw) for kw in self.max_kw))
 
 
 @dataclass(frozen=True, kw_only=True)

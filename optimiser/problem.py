@@ -1,0 +1,265 @@
+"""The night as arrays on its horizon, and what can be known before anything is solved. No solver in it.
+
+Shapes: ``visits`` rows V, ``steps`` columns T. Powers are grid side and in kW, energies battery side in kWh.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import numpy as np
+
+from optimiser.accounting import presence, required_kwh
+from optimiser.depot import ChargeCurve, Connector, Depot, Feeder, PowerRange, power_range
+from optimiser.horizon import FloatArray
+from optimiser.night import Night, Visit
+
+PHASES = ("L1", "L2", "L3")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Capacity:
+    """One limit on a weighted sum of powers: Σ weight[v] · power_kw[v, t] ≤ limit[t].
+
+    ``weight`` has shape (V,), ``limit`` (T,), both in the unit of the limit: kW, or amperes of one phase.
+    ``overdrawn`` marks the steps in which base load and reserve alone are above the limit, which then is 0.
+    """
+
+    name: str
+    weight: FloatArray
+    limit: FloatArray
+    overdrawn: bool = False
+
+    def lowered_by(self, step_kw: FloatArray) -> Capacity:
+        """The same limit, lower by the largest set-point step (V,) that counts towards it."""
+        return replace(self, limit=np.clip(self.limit - (self.weight * step_kw).max(initial=0.0), 0.0, None))
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaperPiece:
+    """Battery-side power ≤ ``intercept_kw`` + ``slope_kw_per_kwh`` × energy in the battery; slope < 0."""
+
+    intercept_kw: float
+    slope_kw_per_kwh: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """Everything the planner needs to know of a night.
+
+    ``present``: share of the step, shape (V, T); a step shared by two visits of one connector belongs to the
+    one that has more of it. ``max_kw``, ``min_kw``, ``step_kw``, ``efficiency``, ``need_kwh``, ``room_kwh`` (to a
+    full battery), ``arrival_kwh``, ``priority`` have shape (V,); ``max_kw`` of 0 means the visit cannot charge.
+    Prices per kWh, ``surplus_kw`` (roof beyond base load) and ``net_base_kw`` (base load − roof) shape (T,).
+    """
+
+    step_h: float
+    present: FloatArray
+    min_kw: FloatArray
+    max_kw: FloatArray
+    step_kw: FloatArray
+    efficiency: FloatArray
+    arrival_kwh: FloatArray
+    need_kwh: FloatArray
+    room_kwh: FloatArray
+    priority: FloatArray
+    curves: tuple[ChargeCurve | None, ...]
+    battery_kwh: FloatArray
+    capacities: tuple[Capacity, ...]
+    import_price_per_kwh: FloatArray
+    export_price_per_kwh: FloatArray
+    surplus_kw: FloatArray
+    net_base_kw: FloatArray
+    demand_charge_per_kw: float
+    peak_so_far_kw: float
+    billing_steps: int
+
+    @property
+    def visits(self) -> int:
+        """Number of visits, V."""
+        return int(self.present.shape[0])
+
+    @property
+    def steps(self) -> int:
+        """Number of steps, T."""
+        return int(self.present.shape[1])
+
+    @property
+    def drawable(self) -> FloatArray:
+        """Where a visit may draw at all, shape (V, T), 0 or 1."""
+        return ((self.present > 0) & (self.max_kw[:, None] > 0)).astype(float)
+
+    def with_leeway(self) -> Problem:
+        """The same night with every limit and the paid peak one set-point lower, every need one set-point higher.
+
+        What is planned under it can be cut to set-points and filled up again within the true limits. A charge
+        curve is two set-points lower: filling up raises the power and, by the energy before, lowers the curve.
+        """
+        leeway_kw = float(self.step_kw[self.max_kw > 0].max(initial=0.0))
+        one_step_kwh = self.energy_per_kw().max(axis=1, initial=0.0) * self.step_kw
+        return replace(
+            self,
+            capacities=tuple(capacity.lowered_by(self.step_kw) for capacity in self.capacities),
+            peak_so_far_kw=self.peak_so_far_kw - leeway_kw,
+            curves=tuple(
+                curve and curve.lowered_by(2.0 * step_kw * efficiency)
+                for curve, step_kw, efficiency in zip(self.curves, self.step_kw, self.efficiency, strict=True)
+            ),
+            need_kwh=np.minimum(self.need_kwh + one_step_kwh, np.maximum(self.need_kwh, self.room_kwh)),
+        )
+
+    def energy_per_kw(self) -> FloatArray:
+        """Battery kWh that one grid kW gives in every step, shape (V, T)."""
+        return self.efficiency[:, None] * self.present * self.step_h
+
+    def taper_pieces(self, visit: int) -> tuple[TaperPiece, ...]:
+        """Sloped pieces of the smallest concave curve above a visit's charge curve, where they can bite."""
+        curve = self.curves[visit]
+        if curve is None:
+            return ()
+        points = concave_points(curve)
+        most_kwh = self.arrival_kwh[visit] + self.room_kwh[visit]
+        flat_kw = self.max_kw[visit] * self.efficiency[visit]
+        pieces = []
+        for (soc, kw), (next_soc, next_kw) in pairwise(points):
+            if next_kw >= kw or next_kw >= flat_kw:
+                continue
+            slope = (next_kw - kw) / ((next_soc - soc) / 100.0 * self.battery_kwh[visit])
+            start_kwh = soc / 100.0 * self.battery_kwh[visit]
+            if start_kwh < most_kwh:
+                pieces.append(TaperPiece(intercept_kw=kw - slope * start_kwh, slope_kw_per_kwh=slope))
+        return tuple(pieces)
+
+
+def build_problem(depot: Depot, night: Night) -> Problem:
+    """The arrays of a night."""
+    vehicles = [depot.vehicle(visit.vehicle_id) for visit in night.visits]
+    battery_kwh = np.array([vehicle.battery_kwh for vehicle in vehicles], dtype=float)
+    arrival_kwh = battery_kwh * np.array([v.arrival_soc_percent for v in night.visits], dtype=float) / 100.0
+    ranges = [_range(depot, visit) for visit in night.visits]
+    return Problem(
+        step_h=night.horizon.step_h,
+        present=_undivided(night, presence(night)),
+        min_kw=np.array([r.min_kw for r in ranges], dtype=float),
+        max_kw=np.array([_usable_max(r) for r in ranges], dtype=float),
+        step_kw=np.array([r.step_kw for r in ranges], dtype=float),
+        efficiency=np.array([vehicle.charge_efficiency for vehicle in vehicles], dtype=float),
+        arrival_kwh=arrival_kwh,
+        need_kwh=np.array([required_kwh(depot, visit) for visit in night.visits], dtype=float),
+        room_kwh=np.clip(battery_kwh - arrival_kwh, 0.0, None),
+        priority=np.array([visit.priority for visit in night.visits], dtype=float),
+        curves=tuple(vehicle.charge_curve for vehicle in vehicles),
+        battery_kwh=battery_kwh,
+        capacities=_capacities(depot, night, ranges),
+        import_price_per_kwh=night.import_price_per_kwh,
+        export_price_per_kwh=night.export_price_per_kwh,
+        surplus_kw=np.clip(night.pv_kw - night.base_load_kw, 0.0, None),
+        net_base_kw=night.base_load_kw - night.pv_kw,
+        demand_charge_per_kw=depot.tariff.demand_charge_per_kw,
+        peak_so_far_kw=depot.tariff.peak_so_far_kw,
+        billing_steps=depot.tariff.billing_steps(night.horizon),
+    )
+
+
+def concave_points(curve: ChargeCurve) -> list[tuple[float, float]]:
+    """Corners (SoC in percent, kW) of the smallest concave curve above a charge curve, from 0 to 100 %."""
+    known = dict(zip(curve.soc_percent, curve.max_kw, strict=True))
+    points = sorted({0.0: curve.max_kw[0], 100.0: curve.max_kw[-1]} | known)
+    hull: list[tuple[float, float]] = []
+    for soc_percent in points:
+        point = (soc_percent, float(np.interp(soc_percent, curve.soc_percent, curve.max_kw)))
+        while len(hull) >= 2 and _turns_up(hull[-2], hull[-1], point):
+            hull.pop()
+        hull.append(point)
+    return hull
+
+
+def _turns_up(a: tuple[float, float], b: tuple[float, float], c: tuple[float, float]) -> bool:
+    return (b[1] - a[1]) * (c[0] - b[0]) <= (c[1] - b[1]) * (b[0] - a[0])
+
+
+def _range(depot: Depot, visit: Visit) -> PowerRange:
+    connector = depot.connector(visit.charger_id, visit.connector_id)
+    return power_range(connector, depot.vehicle(visit.vehicle_id), voltage_v=depot.site.voltage_v)
+
+
+def _usable_max(reach: PowerRange) -> float:
+    """The maximum, or 0 where it lies below the least current the two can agree on."""
+    return reach.max_kw if reach.max_kw >= reach.min_kw - 1e-9 else 0.0
+
+
+def _undivided(night: Night, shares: FloatArray) -> FloatArray:
+    """Gives a step that two visits of one connector share to the one that has more of it.
+
+    A connector holds one limit per step, so the power of the one would be open to the other as well.
+    """
+    by_connector: dict[tuple[str, int], list[int]] = {}
+    for row, visit in enumerate(night.visits):
+        by_connector.setdefault((visit.charger_id, visit.connector_id), []).append(row)
+    for rows in by_connector.values():
+        if len(rows) > 1:
+            winners = np.argmax(shares[rows], axis=0)
+            for position, row in enumerate(rows):
+                shares[row] = np.where(winners == position, shares[row], 0.0)
+    return shares
+
+
+def _capacities(depot: Depot, night: Night, ranges: list[PowerRange]) -> tuple[Capacity, ...]:
+    """Site and feeder limits. Base load and reserve count at the site and at feeders without parent."""
+    chargers = [depot.charger(visit.charger_id) for visit in night.visits]
+    beside_kw = night.base_load_kw + depot.site.reserve_kw
+    everything = np.ones(len(night.visits))
+    capacities = [_capacity("transformer", everything, night.site_limit_kw - beside_kw)]
+    for feeder in depot.feeders:
+        below = np.array([feeder.id in depot.feeder_path(charger) for charger in chargers], dtype=float)
+        counted_kw = beside_kw if feeder.parent is None else np.zeros(night.horizon.steps)
+        if feeder.limit_kw is not None:
+            capacities.append(_capacity(f"feeder {feeder.id}", below, feeder.limit_kw - counted_kw))
+        if feeder.limit_per_phase_a is not None:
+            capacities += _phase_capacities(
+                depot, night, ranges, feeder=feeder, below=below, counted_kw=counted_kw
+            )
+    return tuple(capacities)
+
+
+def _phase_capacities(
+    depot: Depot,
+    night: Night,
+    ranges: list[PowerRange],
+    *,
+    feeder: Feeder,
+    below: FloatArray,
+    counted_kw: FloatArray,
+) -> list[Capacity]:
+    volt = depot.site.voltage_v
+    limit_a = (feeder.limit_per_phase_a or 0.0) - counted_kw * 1000.0 / (3.0 * volt)
+    capacities = []
+    for phase in PHASES:
+        weight = np.array(
+            [
+                amperes_per_kw(
+                    phase, depot.connector(visit.charger_id, visit.connector_id), reach.phases, voltage_v=volt
+                )
+                for visit, reach in zip(night.visits, ranges, strict=True)
+            ]
+        )
+        capacities.append(_capacity(f"feeder {feeder.id} phase {phase}", weight * below, limit_a))
+    return capacities
+
+
+def amperes_per_kw(phase: str, connector: Connector, phases: int, *, voltage_v: float) -> float:
+    """Amperes on one phase for one kW of a vehicle that uses ``phases`` of a connector (0: DC, all three).
+
+    Without a ``phase_map`` a vehicle on fewer than three phases is counted on each of them: the worst phase.
+    """
+    used = phases or 3
+    if connector.phase_map and phase not in connector.phase_map[:used]:
+        return 0.0
+    return 1000.0 / (used * voltage_v)
+
+
+def _capacity(name: str, weight: FloatArray, limit: FloatArray) -> Capacity:
+    return Capacity(
+        name=name, weight=weight, limit=np.clip(limit, 0.0, None), overdrawn=bool((limit < -1e-9).any())
+    )

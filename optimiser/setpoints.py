@@ -1,0 +1,209 @@
+"""LP optimum → what a charger can take: 0 or at least the minimum current, in the charger's steps.
+
+The rule is nearly free in money but makes a large linear program a hard one, so only the few powers that break
+it are decided by branch and bound; then all are cut to the charger's steps, and the little energy that the cut
+took is given back where it is cheapest. How far the result is from the optimum is certified by the LP bound.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+from optimiser.horizon import FloatArray
+from optimiser.lp import LinearProgram, Optimum
+from optimiser.problem import Problem
+from optimiser.units import ROUNDING_SLACK
+
+BoolArray = npt.NDArray[np.bool_]
+IntArray = npt.NDArray[np.int64]
+
+ALL_STEPS_UP_TO_VISITS = 40
+"""Up to here every step of every visit may be decided anew; above, only those beside what the LP chose."""
+
+NEIGHBOUR_STEPS = 2
+"""How many steps beside those the LP chose are open to a visit with a power below its minimum."""
+
+ENERGY_TOLERANCE_KWH = 1e-6
+"""Energy that counts as delivered: the solver's accuracy."""
+
+CAPACITY_TOLERANCE = 1e-7
+"""Floating-point noise in a sum of powers, in kW or A."""
+
+
+def set_points(problem: Problem, optimum: Optimum) -> FloatArray:
+    """Grid-side powers (V, T) that chargers can take, within every limit, as near to the optimum as found.
+
+    The steps are chosen under limits that are one set-point lower and for needs that are one higher: what the
+    cut to set-points takes away can then be given back where it is cheap, without passing a peak.
+    """
+    levels = _Levels(problem)
+    program = LinearProgram(problem.with_leeway())
+    wished = program.solve()
+    sure, open_ = _choices(levels, wished)
+    lower_kw, upper_kw = levels.bounds_kw(sure | open_)
+    chosen = program.choose(open_, lower_kw=lower_kw, upper_kw=upper_kw)
+    if chosen is None:
+        chosen = program.polish(*levels.bounds_kw(sure))
+    return _Quantiser(problem, levels, chosen.power_kw, optimum.shortfall_kwh).run()
+
+
+def _choices(levels: _Levels, wished: Optimum) -> tuple[BoolArray, BoolArray]:
+    """Where a visit surely draws, and where it is open whether it does; nowhere else. Shape (V, T) each."""
+    if wished.power_kw.shape[0] <= ALL_STEPS_UP_TO_VISITS:
+        return np.zeros_like(levels.usable), levels.usable
+    drawing: BoolArray = np.greater(wished.power_kw, 1e-6)
+    sure = levels.usable & (wished.power_kw >= levels.lowest_kw[:, None] - 1e-9)
+    undecided = np.any(drawing & ~sure, axis=1, keepdims=True)
+    open_ = drawing.copy()
+    for distance in range(1, NEIGHBOUR_STEPS + 1):
+        open_[:, distance:] |= drawing[:, :-distance]
+        open_[:, :-distance] |= drawing[:, distance:]
+    return sure, open_ & undecided & levels.usable & ~sure
+
+
+class _Levels:
+    """The set-points of each visit: ``step_kw`` × n for n = 0 or ``lowest`` ≤ n ≤ ``highest``, shape (V,)."""
+
+    def __init__(self, problem: Problem) -> None:
+        self._step_kw = problem.step_kw[:, None]
+        self.lowest = np.maximum(1, np.ceil(problem.min_kw / problem.step_kw - ROUNDING_SLACK)).astype(
+            np.int64
+        )
+        self.highest = np.floor(problem.max_kw / problem.step_kw + ROUNDING_SLACK).astype(np.int64)
+        chargeable = (self.highest >= self.lowest).astype(float)
+        self.usable: BoolArray = problem.drawable * chargeable[:, None] > 0
+        self.lowest_kw: FloatArray = self.lowest * problem.step_kw
+        self.highest_kw: FloatArray = self.highest * problem.step_kw
+
+    def bounds_kw(self, on: BoolArray) -> tuple[FloatArray, FloatArray]:
+        """Bounds of the powers (V, T) where each visit draws in exactly the steps in which it is on."""
+        return np.where(on, self.lowest_kw[:, None], 0.0), np.where(on, self.highest_kw[:, None], 0.0)
+
+    def cut(self, power_kw: FloatArray) -> IntArray:
+        """The level at or below each power, 0 where that is less than the lowest."""
+        levels = np.floor(power_kw / self._step_kw + ROUNDING_SLACK).astype(np.int64)
+        return np.where(levels >= self.lowest[:, None], levels, 0)
+
+
+class _Quantiser:
+    """Cuts chosen powers to levels and gives back the energy that the cut took, where it costs the least."""
+
+    def __init__(
+        self, problem: Problem, levels: _Levels, chosen_kw: FloatArray, shortfall_kwh: FloatArray
+    ) -> None:
+        self._problem = problem
+        self._bounds = levels
+        self._level = levels.cut(chosen_kw)
+        self._energy = problem.energy_per_kw() * problem.step_kw[:, None]
+        self._target_kwh = problem.need_kwh - shortfall_kwh
+        self._weights = np.array([capacity.weight for capacity in problem.capacities])
+        limits = np.array([capacity.limit for capacity in problem.capacities])
+        for row in range(problem.visits):
+            self._keep_below_curve(row)
+        power_kw = self._power_kw()
+        self._slack = limits + CAPACITY_TOLERANCE - self._weights @ power_kw
+        self._net_kw = power_kw.sum(axis=0) + problem.net_base_kw
+        # A peak up to here is paid for already: by the billing period so far, or by the choice of steps.
+        chosen_net_kw = chosen_kw.sum(axis=0) + problem.net_base_kw
+        self._paid_peak_kw = max(problem.peak_so_far_kw, float(chosen_net_kw.max()))
+
+    def run(self) -> FloatArray:
+        """The powers (V, T)."""
+        order = np.argsort(-self._problem.priority, kind="stable")
+        for row in order:
+            self._give_back(int(row))
+            self._trim(int(row))
+        return self._power_kw()
+
+    def _power_kw(self) -> FloatArray:
+        power_kw: FloatArray = self._level * self._problem.step_kw[:, None]
+        return power_kw
+
+    def _delivered_kwh(self, row: int) -> float:
+        return float(self._energy[row] @ self._level[row])
+
+    def _give_back(self, row: int) -> None:
+        while True:
+            missing_kwh = self._target_kwh[row] - self._delivered_kwh(row)
+            if missing_kwh <= ENERGY_TOLERANCE_KWH:
+                return
+            move = next(self._raises(row, missing_kwh), None)
+            if move is None:
+                return
+            self._change(row, *move)
+
+    def _raises(self, row: int, missing_kwh: float) -> Iterator[tuple[int, int]]:
+        """Allowed raises (step, levels), the least money per useful kWh first."""
+        problem, bounds = self._problem, self._bounds
+        current = self._level[row]
+        change = np.where(current > 0, 1, bounds.lowest[row])
+        allowed = bounds.usable[row] & (current + change <= bounds.highest[row])
+        added_kw = change * problem.step_kw[row]
+        allowed &= (self._weights[:, [row]] * added_kw <= self._slack).all(axis=0)
+        gained_kwh = self._energy[row] * change
+        room_kwh = problem.room_kwh[row] - self._delivered_kwh(row)
+        allowed &= gained_kwh <= room_kwh + ENERGY_TOLERANCE_KWH
+        steps = np.flatnonzero(allowed)
+        price = problem.import_price_per_kwh * problem.present[row] * problem.step_h * added_kw
+        above_kw = np.clip(
+            self._net_kw + added_kw - max(self._paid_peak_kw, float(self._net_kw.max())), 0.0, None
+        )
+        paid = price + problem.demand_charge_per_kw * above_kw
+        useful_kwh = np.minimum(gained_kwh, missing_kwh)
+        for step in steps[np.argsort(paid[steps] / useful_kwh[steps], kind="stable")]:
+            if self._below_curve(row, int(step), int(change[step])):
+                yield int(step), int(change[step])
+
+    def _trim(self, row: int) -> None:
+        """Takes back what is more than needed, the dearest first: a switched-on minimum may give too much."""
+        problem, bounds = self._problem, self._bounds
+        for step in np.argsort(-problem.import_price_per_kwh, kind="stable"):
+            excess_kwh = self._delivered_kwh(row) - self._target_kwh[row]
+            if excess_kwh <= 0 or self._energy[row, step] <= 0 or self._level[row, step] == 0:
+                continue
+            spare = int((excess_kwh + ENERGY_TOLERANCE_KWH) / self._energy[row, step])
+            level = int(self._level[row, step])
+            if spare >= level:
+                self._change(row, int(step), -level)
+            elif spare > 0:
+                self._change(row, int(step), -min(spare, level - int(bounds.lowest[row])))
+
+    def _change(self, row: int, step: int, levels: int) -> None:
+        self._level[row, step] += levels
+        added_kw = levels * self._problem.step_kw[row]
+        self._slack[:, step] -= self._weights[:, row] * added_kw
+        self._net_kw[step] += added_kw
+
+    def _below_curve(self, row: int, step: int, levels: int) -> bool:
+        if self._problem.curves[row] is None:
+            return True
+        changed = self._level[row].copy()
+        changed[step] += levels
+        return bool((self._above_curve_kw(row, changed) <= CAPACITY_TOLERANCE).all())
+
+    def _above_curve_kw(self, row: int, levels: IntArray) -> FloatArray:
+        """How far the battery-side power is above the charge curve at the energy after each step. [kW]"""
+        problem = self._problem
+        curve = problem.curves[row]
+        assert curve is not None
+        energy_kwh = problem.arrival_kwh[row] + np.cumsum(self._energy[row] * levels)
+        soc_percent = 100.0 * energy_kwh / problem.battery_kwh[row]
+        allowed_kw = np.interp(soc_percent, curve.soc_percent, curve.max_kw)
+        power_kw = levels * problem.step_kw[row] * problem.efficiency[row]
+        above_kw: FloatArray = np.where(levels > 0, power_kw - allowed_kw, 0.0)
+        return above_kw
+
+    def _keep_below_curve(self, row: int) -> None:
+        """Lowers levels, earliest first, until none is above the curve: a curve may dip below its concave hull."""
+        if self._problem.curves[row] is None:
+            return
+        levels = self._level[row]
+        while True:
+            above = np.flatnonzero(self._above_curve_kw(row, levels) > CAPACITY_TOLERANCE)
+            if not above.size:
+                return
+            step = above[0]
+            levels[step] = levels[step] - 1 if levels[step] > self._bounds.lowest[row] else 0
