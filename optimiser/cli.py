@@ -1,0 +1,358 @@
+"""The commands of a planner: check, plan and show. Knows options, exit codes and which files a plan becomes.
+
+:func:`register` puts them on the ``depot`` command; what lies above this package comes in as functions.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from enum import IntEnum
+from functools import partial
+from pathlib import Path
+from typing import Annotated, NoReturn, TypeVar
+
+import typer
+
+from optimiser import sentences
+from optimiser.baselines import compare, plug_and_charge
+from optimiser.depot import Depot
+from optimiser.inputs import (
+    InputError,
+    Problem,
+    load_depot,
+    load_folder,
+    load_night,
+    night_containing,
+    nights_in,
+)
+from optimiser.lp import SolverError
+from optimiser.night import Night
+from optimiser.plan import Plan
+from optimiser.plan_report import render
+from optimiser.plan_text import profile_document, profiles_of_powers, say_departures, say_periods, say_plan
+from optimiser.planner import plan_night
+from optimiser.profiles import charging_profiles
+from optimiser.terminal import Terminal
+from optimiser.verify import PlanRefusedError
+
+A_DATE = "a date such as 2025-11-10"
+NIGHTS_NAMED_AT_MOST = 10
+
+T = TypeVar("T")
+
+
+class ExitCode(IntEnum):
+    """What a command tells cron."""
+
+    GOOD = 0
+    NEEDS_A_PERSON = 1
+    BAD_INPUT = 2
+    UNREACHABLE = 3
+    REFUSED = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Surroundings:
+    """What the commands need from above: the store of plans, the exact payloads of chargers, the clock.
+
+    ``save_plan`` and ``load_plan`` take the depot's folder; ``load_plan`` gives None where none is stored.
+    ``render_profiles`` gives the text of ``profiles.json``.
+    """
+
+    save_plan: Callable[[Path, Depot, Plan], None]
+    load_plan: Callable[[Path, Depot, date], Plan | None]
+    render_profiles: Callable[[Depot, Plan], str]
+    now: Callable[[], datetime]
+
+
+Folder = Annotated[Path, typer.Argument(metavar="DIR", help="A depot folder.", show_default=False)]
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Print one JSON document; people's text goes to standard error.")
+]
+
+
+def register(
+    app: typer.Typer,
+    *,
+    save_plan: Callable[[Path, Depot, Plan], None],
+    load_plan: Callable[[Path, Depot, date], Plan | None],
+    render_profiles: Callable[[Depot, Plan], str],
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> None:
+    """Puts check, plan and show on a typer application."""
+    around = Surroundings(save_plan=save_plan, load_plan=load_plan, render_profiles=render_profiles, now=now)
+
+    @app.command("check")
+    def check_command(
+        folder: Folder,
+        night: Annotated[
+            str | None, typer.Option(metavar="DATE", help="Only this night; else all of them.")
+        ] = None,
+        *,
+        as_json: AsJson = False,
+    ) -> None:
+        """Read and validate a depot folder: every problem at once, each with its place."""
+        terminal = Terminal(as_json=as_json)
+        _run(terminal, folder, lambda: check(terminal, folder, night=night))
+
+    @app.command("plan")
+    def plan_command(
+        folder: Folder,
+        night: Annotated[
+            str,
+            typer.Option(metavar="DATE", help="Local date on which the night starts.", show_default=False),
+        ],
+        out: Annotated[
+            Path | None,
+            typer.Option(metavar="DIR", help="Where the files go.", show_default="DIR/plans/DATE"),
+        ] = None,
+        *,
+        as_json: AsJson = False,
+    ) -> None:
+        """Plan a night: write plan.json, profiles.json and report.html, and store the plan."""
+        terminal = Terminal(as_json=as_json)
+        _run(terminal, folder, lambda: plan(terminal, folder, night=night, out=out, around=around))
+
+    @app.command("show")
+    def show_command(
+        source: Annotated[
+            Path,
+            typer.Argument(metavar="PLAN", help="A plan.json, or a depot folder.", show_default=False),
+        ],
+        night: Annotated[
+            str | None,
+            typer.Option(metavar="DATE", help="Of a folder: the night; else the one that contains now."),
+        ] = None,
+        *,
+        as_json: AsJson = False,
+    ) -> None:
+        """Print a plan again: departures, cost, peak, periods per connector."""
+        terminal = Terminal(as_json=as_json)
+        _run(terminal, source, lambda: show(terminal, source, night=night, around=around))
+
+
+def check(terminal: Terminal, folder: Path, *, night: str | None) -> ExitCode:
+    """Reads the depot and one or all of its nights, and says what they hold."""
+    depot, nights = _read(folder, night)
+    warnings = list(dict.fromkeys([*_could_pass(depot), *(text for one in nights for text in one.warnings)]))
+    connectors = sum(1 for _ in depot.connectors())
+    limit = sentences.power(depot.site.transformer_limit_kw)
+    terminal.say(
+        f"{depot.name}: {_counted(len(depot.vehicles), 'vehicle')}, {_counted(len(depot.chargers), 'charger')} "
+        f"with {_counted(connectors, 'connector')}, transformer limit {limit}"
+    )
+    named = [f"{one.date} ({_counted(len(one.visits), 'visit')})" for one in nights]
+    if len(named) > NIGHTS_NAMED_AT_MOST:
+        named = [named[0], "…", named[-1]]
+    terminal.say(f"{_counted(len(nights), 'night')}: {', '.join(named)}" if named else "no nights")
+    for warning in warnings:
+        terminal.say(f"warning: {warning}")
+    terminal.document(
+        {
+            "depot": depot.name,
+            "vehicles": len(depot.vehicles),
+            "chargers": len(depot.chargers),
+            "connectors": connectors,
+            "transformer_limit_kw": depot.site.transformer_limit_kw,
+            "nights": [
+                {
+                    "night": one.date.isoformat(),
+                    "visits": len(one.visits),
+                    "steps": one.horizon.steps,
+                    "inputs_sha256": one.inputs_sha256,
+                }
+                for one in nights
+            ],
+            "warnings": warnings,
+        }
+    )
+    return ExitCode.GOOD
+
+
+def plan(terminal: Terminal, folder: Path, *, night: str, out: Path | None, around: Surroundings) -> ExitCode:
+    """Plans a night, writes and stores the plan, and says how it compares with plug-and-charge."""
+    depot, read = load_folder(folder, night)
+    visits = _counted(len(read.visits), "visit")
+    with terminal.working(f"planning {visits} of {read.date} at {depot.name}"):
+        planned = plan_night(depot, read, created_at=around.now())
+        baseline = plug_and_charge(depot, read)
+        planned = replace(planned, baseline=compare(planned, baseline))
+        texts = {
+            "plan.json": planned.to_json(),
+            "profiles.json": around.render_profiles(depot, planned),
+            "report.html": render(planned, baseline, charging_profiles(planned, depot)),
+        }
+        target = out if out is not None else folder / "plans" / read.date.isoformat()
+        write_together(target, texts, before=lambda: around.save_plan(folder, depot, planned))
+    say_plan(terminal, planned)
+    terminal.say()
+    terminal.say(f"report: {target / 'report.html'}")
+    terminal.document(
+        {
+            "depot": planned.depot,
+            "night": planned.night.isoformat(),
+            "departures": len(planned.visits),
+            "short": [
+                {"vehicle_id": visit.vehicle_id, "shortfall_kwh": visit.shortfall_kwh}
+                for visit in planned.visits
+                if not visit.is_ready
+            ],
+            "cost": planned.to_document()["cost"],
+            "peak_kw": planned.peak_kw,
+            "lp_bound": planned.solver.lp_bound,
+            "gap": planned.solver.gap,
+            "baseline": {name: value for name, value in planned.baseline.items() if name != "charging_kw"},
+            "warnings": list(planned.warnings),
+            "files": {name: str(target / name) for name in texts},
+        }
+    )
+    is_short = any(not visit.is_ready for visit in planned.visits)
+    return ExitCode.NEEDS_A_PERSON if is_short else ExitCode.GOOD
+
+
+def show(terminal: Terminal, source: Path, *, night: str | None, around: Surroundings) -> ExitCode:
+    """Prints a plan from a file, or a depot's stored one."""
+    if source.is_dir():
+        depot = load_depot(source)
+        stored = _stored_plan(source, depot, night, around)
+        profiles = charging_profiles(stored, depot)
+    else:
+        if night is not None:
+            raise _input_error(
+                "--night", found=f"{night} beside a file", allowed="only beside a depot folder"
+            )
+        stored = read_plan(source)
+        profiles = profiles_of_powers(stored)
+    say_plan(terminal, stored)
+    say_departures(terminal, stored)
+    say_periods(terminal, stored, profiles)
+    terminal.document(
+        {"plan": stored.to_document(), "connectors": [profile_document(stored, p) for p in profiles]}
+    )
+    return ExitCode.GOOD
+
+
+def read_plan(path: Path) -> Plan:
+    """The plan of a ``plan.json``. Raises :class:`InputError` where there is none."""
+    try:
+        return Plan.from_document(json.loads(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise _input_error(
+            str(path), found=error.strerror or "an unreadable file", allowed="a plan.json or a depot folder"
+        ) from error
+    except ValueError as error:
+        raise _input_error(str(path), found=str(error), allowed="a depot-plan/1 document") from error
+
+
+def write_together(folder: Path, texts: Mapping[str, str], *, before: Callable[[], None]) -> None:
+    """Writes all of the files or none.
+
+    They are on the disk under other names first, then ``before`` runs, then they take their places, which no
+    longer fails for want of space or rights. Raises :class:`InputError` where the folder cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        staging = tempfile.TemporaryDirectory(dir=folder, prefix=".writing-")
+    except OSError as error:
+        found = f"{folder}: {error.strerror}"
+        raise _input_error("--out", found=found, allowed="a folder that can be written to") from error
+    with staging as name:
+        for file, text in texts.items():
+            (Path(name) / file).write_text(text, encoding="utf-8")
+        before()
+        for file in texts:
+            (Path(name) / file).replace(folder / file)
+
+
+def _run(terminal: Terminal, source: Path, action: Callable[[], ExitCode]) -> NoReturn:
+    try:
+        code = action()
+    except InputError as error:
+        terminal.complain(f"with {source}", error.problems)
+        code = ExitCode.BAD_INPUT
+    except PlanRefusedError as error:
+        broken = [
+            Problem(where="the plan", found=violation, allowed="a plan that breaks no rule")
+            for violation in error.violations
+        ]
+        terminal.complain(f"with the plan for {source}; it is not written", broken)
+        code = ExitCode.REFUSED
+    except SolverError as error:
+        unsolved = Problem(where="the solver", found=str(error), allowed="an optimum within its time")
+        terminal.complain(f"with the plan for {source}; nothing is written", [unsolved])
+        code = ExitCode.UNREACHABLE
+    raise typer.Exit(code)
+
+
+def _read(folder: Path, night: str | None) -> tuple[Depot, list[Night]]:
+    """The depot with one night, or with all it has. Raises :class:`InputError` with the problems of all."""
+    if night is not None:
+        depot, read = load_folder(folder, night)
+        return depot, [read]
+    problems: dict[Problem, None] = {}
+
+    def tried(read: Callable[[], T]) -> T | None:
+        try:
+            return read()
+        except InputError as error:
+            problems.update(dict.fromkeys(error.problems))
+            return None
+
+    known = tried(partial(load_depot, folder))
+    nights = [tried(partial(load_night, folder, named)) for named in nights_in(folder)]
+    if problems or known is None:
+        raise InputError(problems)
+    return known, [read for read in nights if read is not None]
+
+
+def _stored_plan(folder: Path, depot: Depot, night: str | None, around: Surroundings) -> Plan:
+    if night is None:
+        named = night_containing(depot, around.now())
+    else:
+        try:
+            named = date.fromisoformat(night)
+        except ValueError:
+            raise _input_error("--night", found=repr(night), allowed=A_DATE) from None
+    stored = around.load_plan(folder, depot, named)
+    if stored is None:
+        raise _input_error(
+            str(folder),
+            found=f"no stored plan for the night of {named}",
+            allowed=f"a night that has been planned: depot plan {folder} --night {named}",
+        )
+    return stored
+
+
+def _input_error(where: str, *, found: str, allowed: str) -> InputError:
+    return InputError([Problem(where=where, found=found, allowed=allowed)])
+
+
+def _could_pass(depot: Depot) -> Iterator[str]:
+    """Where chargers that all forget their profiles at once would pass a limit, and by how much."""
+    voltage_v = depot.site.voltage_v
+    full_kw = {
+        charger.id: sum(connector.full_power_kw(voltage_v) for connector in charger.connectors)
+        for charger in depot.chargers
+    }
+    free_kw = depot.site.transformer_limit_kw - depot.site.reserve_kw - depot.site.base_load_max_kw
+    places = [("the transformer limit after base load and reserve", free_kw, sum(full_kw.values()))]
+    for feeder in depot.feeders:
+        if feeder.limit_kw is not None:
+            below = (c.id for c in depot.chargers if feeder.id in depot.feeder_path(c))
+            places.append(
+                (f"the limit of feeder {feeder.id}", feeder.limit_kw, sum(full_kw[c] for c in below))
+            )
+    for place, limit_kw, most_kw in places:
+        if most_kw > limit_kw:
+            yield (
+                f"chargers that all forget their profiles at once draw up to {sentences.power(most_kw)}, "
+                f"{sentences.power(most_kw - limit_kw)} above {place}"
+            )
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
