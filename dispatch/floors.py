@@ -1,0 +1,186 @@
+"""What each connector may draw without a plan, and the night's targets with that floor around its visits. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
+
+import numpy as np
+import numpy.typing as npt
+
+from dispatch.composite import Limit
+from dispatch.layers import HEAD_START, Target
+from dispatch.safety import Bottleneck, Draw, Place, Wiring, bottlenecks, room, room_without_plan
+from optimiser.depot import DC_STEP_KW, Connector, Depot
+from optimiser.horizon import FloatArray
+from optimiser.plan import Plan
+from optimiser.profiles import (
+    LIMIT_STEP_A,
+    LIMIT_STEP_KW,
+    ChargingProfile,
+    Period,
+    charging_profiles,
+    merged,
+)
+from optimiser.units import current_a_from_kw, floor_to_step
+
+Steps = npt.NDArray[np.bool_]
+
+
+def floors(depot: Depot) -> dict[Place, float]:
+    """What each connector may draw without a plan, at any time of the year. [kW, grid side]
+
+    An equal share of what every transformer and feeder leaves after the highest base load; where that is
+    below what a vehicle can charge with, as many connectors as possible get just that and the others 0.
+    """
+    limits = bottlenecks(depot)
+    wirings = {
+        Place(charger.id, connector.id): Wiring(
+            place=Place(charger.id, connector.id), connector=connector, voltage_v=depot.site.voltage_v
+        )
+        for charger, connector in depot.connectors()
+    }
+    lowest = {place: _lowest_kw(wiring) for place, wiring in wirings.items()}
+    result = dict.fromkeys(wirings, 0.0)
+    for place, wiring in wirings.items():
+        share_kw = min(
+            _as_kw(room_without_plan(limit, depot) / len(limit.places), limit, wiring)
+            for limit in limits
+            if place in limit.places
+        )
+        share_kw = min(_usable_kw(share_kw, wiring), wiring.full_kw)
+        result[place] = share_kw if share_kw >= lowest[place] else 0.0
+    for place in sorted(wirings, key=lambda place: lowest[place]):
+        if result[place] == 0.0 and lowest[place] <= wirings[place].full_kw:
+            tried = result | {place: lowest[place]}
+            if all(_fits(tried, wirings, limit, depot) for limit in limits if place in limit.places):
+                result = tried
+    return result
+
+
+def targets(depot: Depot, plan: Plan) -> tuple[Target, ...]:
+    """What every connector is to be allowed in a planned night, in the order of ``depot.yaml``.
+
+    While a visit is planned the plan holds; outside, the floor does, as far as the plan leaves room for it.
+    """
+    floor_kw = floors(depot)
+    begin = min(plan.horizon.start, plan.created_at) - HEAD_START
+    result = []
+    for (charger, connector), profile in zip(depot.connectors(), charging_profiles(plan, depot), strict=True):
+        place = Place(charger.id, connector.id)
+        floor = _floor_period(floor_kw[place], connector, plan, depot)
+        lead = replace(floor, start=begin, end=plan.horizon.start)
+        whole = replace(profile, periods=(lead, *_by_step(profile, plan)))
+        result.append(Target(place=place, connector=connector, plan=whole, floor=floor))
+    return _with_floor_between_visits(result, depot, plan)
+
+
+def _with_floor_between_visits(found: list[Target], depot: Depot, plan: Plan) -> tuple[Target, ...]:
+    idle = {target.place: _idle_steps(plan, target.place) for target in found}
+    draws: dict[Place, tuple[FloatArray, FloatArray]] = {}
+    for target in found:
+        wiring = Wiring(place=target.place, connector=target.connector, voltage_v=depot.site.voltage_v)
+        floor = _draw(target.floor, wiring)
+        steps = [
+            floor if is_idle else _draw(period, wiring)
+            for period, is_idle in zip(target.plan.periods[1:], idle[target.place], strict=True)
+        ]
+        draws[target.place] = (
+            np.array([draw.kw for draw in steps]),
+            np.array([draw.phase_a for draw in steps]),
+        )
+
+    for limit in bottlenecks(depot):
+        below = [draws[place][0 if limit.measure == "kw" else 1] for place in limit.places]
+        has_room = np.sum(below, axis=0) <= room(limit, depot, plan, plan.horizon.starts()) + 1e-9
+        for place in limit.places:
+            idle[place] &= has_room
+    return tuple(_with_floor_in(target, idle[target.place]) for target in found)
+
+
+def _with_floor_in(target: Target, steps: Steps) -> Target:
+    lead, *planned = target.plan.periods
+    periods = [
+        replace(target.floor, start=period.start, end=period.end) if is_idle else period
+        for period, is_idle in zip(planned, steps, strict=True)
+    ]
+    return replace(target, plan=replace(target.plan, periods=merged([lead, *periods])))
+
+
+def _by_step(profile: ChargingProfile, plan: Plan) -> list[Period]:
+    """A merged profile taken apart again: one period per step of the horizon."""
+    step = timedelta(seconds=plan.horizon.step_s)
+    return [
+        replace(next(p for p in profile.periods if p.start <= start < p.end), start=start, end=start + step)
+        for start in plan.horizon.starts()
+    ]
+
+
+def _idle_steps(plan: Plan, place: Place) -> Steps:
+    """The steps in which no visit is planned on a connector, not even for a part of them."""
+    idle = np.ones(plan.horizon.steps, dtype=bool)
+    for visit in plan.visits:
+        if (visit.charger_id, visit.connector_id) == place:
+            idle &= plan.horizon.presence(visit.arrival, visit.departure) == 0.0
+    return idle
+
+
+def _draw(period: Period, wiring: Wiring) -> Draw:
+    """What a period may let a connector draw, whoever stands there."""
+    if period.limit_a is None:
+        return wiring.draw(Limit(value=period.limit_kw * 1000.0 / wiring.connector.grid_per_limit, unit="W"))
+    return wiring.draw(Limit(value=period.limit_a, unit="A"))
+
+
+def _lowest_kw(wiring: Wiring) -> float:
+    """The least power with which a vehicle charges on a connector."""
+    connector = wiring.connector
+    if connector.is_dc:
+        return connector.min_kw * connector.grid_per_limit
+    return wiring.draw(Limit(value=connector.min_current_a, unit="A")).kw
+
+
+def _usable_kw(power_kw: float, wiring: Wiring) -> float:
+    """A power cut down to a whole step of the connector."""
+    connector = wiring.connector
+    if connector.is_dc:
+        return floor_to_step(power_kw / connector.grid_per_limit, DC_STEP_KW) * connector.grid_per_limit
+    current_a = current_a_from_kw(power_kw, phases=connector.phases, voltage_v=wiring.voltage_v)
+    return wiring.draw(Limit(value=floor_to_step(max(0.0, current_a), connector.current_step_a), unit="A")).kw
+
+
+def _draw_at(power_kw: float, wiring: Wiring) -> Draw:
+    """What a connector draws at a power on all its wired phases."""
+    phases = wiring.connector.phases or 3
+    phase_a = current_a_from_kw(power_kw, phases=phases, voltage_v=wiring.voltage_v)
+    return Draw(kw=power_kw, phase_a=phase_a)
+
+
+def _as_kw(share: float, limit: Bottleneck, wiring: Wiring) -> float:
+    """A share of a bottleneck's limit as power of a connector. [kW]"""
+    if limit.measure == "kw":
+        return share
+    return share / _draw_at(1.0, wiring).phase_a
+
+
+def _fits(
+    power_kw: Mapping[Place, float], wirings: Mapping[Place, Wiring], limit: Bottleneck, depot: Depot
+) -> bool:
+    draws = [_draw_at(power_kw[place], wirings[place]) for place in limit.places]
+    total = sum(draw.kw if limit.measure == "kw" else draw.phase_a for draw in draws)
+    return total <= room_without_plan(limit, depot) + 1e-9
+
+
+def _floor_period(power_kw: float, connector: Connector, plan: Plan, depot: Depot) -> Period:
+    limit_a = None
+    if not connector.is_dc:
+        current_a = current_a_from_kw(power_kw, phases=connector.phases, voltage_v=depot.site.voltage_v)
+        limit_a = floor_to_step(current_a, LIMIT_STEP_A)
+    return Period(
+        start=plan.horizon.start,
+        end=plan.horizon.end,
+        limit_kw=floor_to_step(power_kw, LIMIT_STEP_KW),
+        limit_a=limit_a,
+        phases=connector.phases,
+    )
