@@ -1,0 +1,201 @@
+"""Planned against read back against metered: what each look at a connector proves. Pure.
+
+Only a charger that draws, or will draw, more than it should is contradicted; less is a note, and an answer
+that cannot be read proves nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from itertools import pairwise
+from zoneinfo import ZoneInfo
+
+from dispatch.composite import DEFAULT_PHASES, Limit, Segment
+from dispatch.evidence import Verdict
+from dispatch.safety import Wiring
+from dispatch.station import CompositeReply, CompositeSchedule, MeterReading, Outcome, RateUnit
+
+TOLERANCE_A = 0.1
+"""One step of what OCPP carries. [A]"""
+TOLERANCE_PERCENT = 1.0
+"""For limits in W. [%]"""
+TIME_TOLERANCE = timedelta(seconds=5)
+"""How long two step functions may differ at an edge: chargers round their answers to whole seconds or more."""
+CLOCK_TOLERANCE = timedelta(seconds=120)
+"""How far a charger's clock may be off before what its answer leaves open at either end counts as uncovered."""
+METER_TOLERANCE_PERCENT = 5.0
+METER_TOLERANCE_A = 0.5
+"""What a charger's own meter and the vehicle's regulation may be off, whichever of the two is more."""
+
+
+class Grade(StrEnum):
+    """How a read-back compares with what should hold."""
+
+    MATCH = "match"
+    LOWER = "lower"
+    HIGHER = "higher"
+    UNUSABLE = "unusable"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """A verdict and the sentence that says why, empty where there is nothing to say."""
+
+    verdict: Verdict
+    sentence: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """Grade of a read-back, with the first difference in words."""
+
+    grade: Grade
+    sentence: str = ""
+
+    @property
+    def finding(self) -> Finding:
+        """What the grade proves: a limit lower than expected is still one that holds."""
+        verdict = {
+            Grade.MATCH: Verdict.CONFIRMED,
+            Grade.LOWER: Verdict.CONFIRMED,
+            Grade.HIGHER: Verdict.CONTRADICTED,
+            Grade.UNUSABLE: Verdict.CANNOT_TELL,
+        }[self.grade]
+        return Finding(verdict=verdict, sentence=self.sentence)
+
+
+def compare(
+    expected: Sequence[Segment], answer: CompositeReply, *, wiring: Wiring, zone: ZoneInfo
+) -> Comparison:
+    """Compare what should hold with a charger's composite schedule, as step functions in absolute time.
+
+    ``expected`` has no gaps and an end. Where the charger shows no period, a negative limit or one that its
+    hardware cannot reach, nothing limits it: stacks fill such stretches in different ways.
+    """
+    schedule = answer.schedule
+    if answer.reply.outcome is not Outcome.ACCEPTED or schedule is None:
+        reason = answer.reply.reason or "no schedule in its answer"
+        return Comparison(grade=Grade.UNUSABLE, sentence=f"cannot be read back: {reason}")
+    if not schedule.periods:
+        return Comparison(grade=Grade.UNUSABLE, sentence="cannot be read back: no period in its answer")
+    begin, end = expected[0].start, expected[-1].end
+    assert end is not None, "a comparison ends where the question for the schedule ended"
+    answer_end = schedule.start + timedelta(seconds=schedule.duration_s)
+    if timedelta(0) < schedule.start - begin <= CLOCK_TOLERANCE:
+        begin = schedule.start
+    if timedelta(0) < end - answer_end <= CLOCK_TOLERANCE:
+        end = answer_end
+    shown = _segments(schedule)
+    lower = ""
+    edges = sorted({begin, *(s.start for s in (*expected, *shown) if begin < s.start < end), end})
+    for start, following in pairwise(edges):
+        if following - start <= TIME_TOLERANCE:
+            continue
+        middle = start + (following - start) / 2
+        sent, said = _limit_in(expected, middle), _limit_in(shown, middle)
+        excess = _excess(sent, said, wiring)
+        words = (
+            f"from {start.astimezone(zone):%H:%M} it shows {_words(said)} where {_words(sent)} should hold"
+        )
+        if excess > 0:
+            return Comparison(grade=Grade.HIGHER, sentence=words)
+        if excess < 0:
+            lower = lower or words
+    return Comparison(grade=Grade.LOWER, sentence=lower) if lower else Comparison(grade=Grade.MATCH)
+
+
+def judge_meter(
+    reading: MeterReading | None,
+    in_force: Sequence[Segment],
+    *,
+    held_since: datetime | None,
+    settle_s: int,
+    wiring: Wiring,
+    zone: ZoneInfo,
+) -> Finding:
+    """Judge a running transaction's meter reading by its own time against the limit that held then.
+
+    ``in_force`` covers the settle time before the reading. ``held_since``: when the last profile was
+    accepted; a reading from before that, or within the settle time after it, tells nothing.
+    """
+    if reading is None or (reading.power_kw is None and reading.current_a is None):
+        return Finding(verdict=Verdict.CANNOT_TELL, sentence="no meter reading of power or current")
+    settled_from = reading.at - timedelta(seconds=settle_s)
+    if held_since is None or settled_from < held_since:
+        return Finding(verdict=Verdict.CANNOT_TELL, sentence="no meter reading since the limit has settled")
+    limits = [s.limit for s in in_force if s.start <= reading.at and (s.end is None or s.end > settled_from)]
+    highest = max((wiring.draw(limit) for limit in limits), key=lambda draw: draw.kw, default=wiring.full)
+    tolerance = METER_TOLERANCE_PERCENT / 100.0
+    if reading.power_kw is not None:
+        phases = wiring.counted_phases or DEFAULT_PHASES
+        slack_kw = max(tolerance * highest.kw, METER_TOLERANCE_A * phases * wiring.voltage_v / 1000.0)
+        is_kept = reading.power_kw <= highest.kw + slack_kw
+        words = f"{reading.power_kw:.2f} kW drawn at {reading.at.astimezone(zone):%H:%M}, {highest.kw:.2f} kW allowed"
+    else:
+        assert reading.current_a is not None
+        slack_a = max(tolerance * highest.phase_a, METER_TOLERANCE_A)
+        is_kept = reading.current_a <= highest.phase_a + slack_a
+        words = f"{reading.current_a:.1f} A drawn at {reading.at.astimezone(zone):%H:%M}, {highest.phase_a:.1f} A allowed"
+    return Finding(verdict=Verdict.CONFIRMED if is_kept else Verdict.CONTRADICTED, sentence=words)
+
+
+def _segments(schedule: CompositeSchedule) -> list[Segment]:
+    end = schedule.start + timedelta(seconds=schedule.duration_s)
+    starts = [schedule.start + timedelta(seconds=period.start_s) for period in schedule.periods]
+    return [
+        Segment(
+            start=start,
+            end=min(following, end),
+            limit=Limit(value=period.limit, unit=schedule.unit, number_phases=period.number_phases),
+        )
+        for start, following, period in zip(starts, [*starts[1:], end], schedule.periods, strict=True)
+        if start < end
+    ] + [Segment(start=end, end=None, limit=None)]
+
+
+def _limit_in(segments: Sequence[Segment], instant: datetime) -> Limit | None:
+    found = (s for s in segments if s.start <= instant and (s.end is None or instant < s.end))
+    segment = next(found, None)
+    return None if segment is None else segment.limit
+
+
+def _excess(sent: Limit | None, said: Limit | None, wiring: Wiring) -> float:
+    """By how much a charger shows more than was sent, in the unit of what was sent; 0 within tolerance.
+
+    Where the units differ and the phases are in doubt, the reading most in favour of the charger counts.
+    """
+    unit: RateUnit = sent.unit if sent is not None else "W" if wiring.connector.is_dc else "A"
+    tolerance = TOLERANCE_A + 1e-6
+    if unit == "W":
+        tolerance = max(1.0, 0.0 if sent is None else TOLERANCE_PERCENT / 100.0 * sent.value)
+    expected = _value(sent, unit, DEFAULT_PHASES, wiring)
+    doubtful = {limit.number_phases for limit in (sent, said) if limit is not None} - {None}
+    differences = [
+        _value(said, unit, phases or DEFAULT_PHASES, wiring) - expected for phases in doubtful or {1, 3}
+    ]
+    if any(abs(difference) <= tolerance for difference in differences):
+        return 0.0
+    return min(differences)
+
+
+def _value(limit: Limit | None, unit: RateUnit, phases: int, wiring: Wiring) -> float:
+    """A limit in a unit, at most what the hardware can reach. [A or W]"""
+    connector = wiring.connector
+    full_w = connector.max_kw * 1000.0 if connector.is_dc else wiring.full_kw * 1000.0
+    full = connector.max_current_a if unit == "A" else full_w
+    if limit is None or limit.value < 0:
+        return full
+    value = limit.value
+    if limit.unit != unit:
+        volts = wiring.voltage_v * phases
+        value = value / volts if unit == "A" else value * volts
+    return min(value, full)
+
+
+def _words(limit: Limit | None) -> str:
+    if limit is None or limit.value < 0:
+        return "no limit"
+    return f"{limit.value:g} {limit.unit}"
