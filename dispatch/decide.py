@@ -1,0 +1,282 @@
+"""Which profiles may be sent now: lower first, prove, then raise, and never a raise that does not fit. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import numpy.typing as npt
+
+from dispatch.composite import equivalent, limit_at, profile_edges
+from dispatch.evidence import Layer
+from dispatch.layers import LayerProfile, shortened
+from dispatch.safety import SLACK, Bottleneck, Draw, Exposure, Place, Wiring, exposure, worst_case
+from dispatch.station import SchedulePeriod, StationProfile, TransactionId
+from optimiser.horizon import FloatArray
+
+BoolArray = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Holding:
+    """What one connector holds, as far as is known, and what it should hold.
+
+    ``held``: what it has accepted. ``doubtful``: what it may have taken without saying so. ``is_proven``: a
+    read-back shows that no more than ``held`` is in force. ``open_layers``: those that may be written now.
+    ``rewrite``: those to be written although ``held`` has them, because the charger shows that it does not.
+    """
+
+    wiring: Wiring
+    held: tuple[StationProfile, ...] = ()
+    doubtful: tuple[StationProfile, ...] = ()
+    is_proven: bool = False
+    transaction_id: TransactionId | None = None
+    wanted: tuple[LayerProfile, ...] = ()
+    open_layers: frozenset[Layer] = frozenset()
+    rewrite: frozenset[Layer] = frozenset()
+    max_periods: int = 24
+    step_a: float = 0.1
+
+    @property
+    def place(self) -> Place:
+        """The connector."""
+        return self.wiring.place
+
+
+@dataclass(frozen=True, kw_only=True)
+class Room:
+    """A bottleneck and what chargers may take there, in its measure, at each of the instants."""
+
+    bottleneck: Bottleneck
+    allowed: FloatArray
+
+
+@dataclass(frozen=True, kw_only=True)
+class Write:
+    """Profiles to send to one connector, in this order. ``is_clipped``: less than wanted, for want of room."""
+
+    place: Place
+    profiles: tuple[LayerProfile, ...]
+    is_clipped: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decision:
+    """What may be sent at once, all of it in any order and with any outcome, and what has to wait and why."""
+
+    writes: tuple[Write, ...] = ()
+    held_back: Mapping[Place, str] = field(default_factory=dict)
+
+
+def edges_of(
+    holdings: Sequence[Holding], *, now: datetime, others: Sequence[datetime] = ()
+) -> list[datetime]:
+    """Now and every later instant at which anything may change."""
+    edges = {now} | {edge for edge in others if edge > now}
+    for holding in holdings:
+        for profile in (*holding.held, *holding.doubtful, *(w.profile for w in holding.wanted)):
+            edges |= {edge for edge in profile_edges(profile) if edge > now}
+    return sorted(edges)
+
+
+def pending(holding: Holding, *, now: datetime) -> tuple[LayerProfile, ...]:
+    """What is wanted on a connector and not there, lowest layer first; the floor goes alone.
+
+    The plan over a floor that nobody has proven yet would be a raise without a net.
+    """
+    missing = tuple(
+        wanted
+        for wanted in holding.wanted
+        if wanted.layer in holding.open_layers and not _is_held(holding, wanted, now=now)
+    )
+    floor = tuple(wanted for wanted in missing if wanted.layer is Layer.FLOOR)
+    return floor or missing
+
+
+def exposures(holdings: Sequence[Holding], instants: Sequence[datetime]) -> dict[Place, Exposure]:
+    """The most that every connector may draw: what it holds where that is proven, else full power."""
+    return {holding.place: _View(holding, instants).now for holding in holdings}
+
+
+def decide(
+    holdings: Sequence[Holding],
+    rooms: Sequence[Room],
+    *,
+    instants: Sequence[datetime],
+    zone: ZoneInfo,
+) -> Decision:
+    """What may be sent now.
+
+    First everything that only lowers. Then, on connectors whose new limits fit beside the worst case of all
+    others, the raises. If none fits whole, as much of each as fits, so that they make room for each other.
+    Sending, reading back and deciding again ends when nothing is left that may be sent.
+    """
+    views = {holding.place: _View(holding, instants) for holding in holdings}
+    waiting = {place: view.waiting for place, view in views.items() if view.waiting}
+    lowering = tuple(
+        Write(place=place, profiles=profiles)
+        for place, profiles in waiting.items()
+        if not views[place].rises(profiles).any()
+    )
+    if lowering:
+        return Decision(writes=lowering)
+    load = _Load(views, rooms)
+    raises = tuple(
+        Write(place=place, profiles=profiles)
+        for place, profiles in waiting.items()
+        if load.take(views[place], profiles)
+    )
+    if raises:
+        return Decision(writes=raises)
+    writes: list[Write] = []
+    held_back: dict[Place, str] = {}
+    for place, profiles in waiting.items():
+        view = views[place]
+        held_back[place] = load.reason(view, profiles, zone=zone)
+        clipped = tuple(load.clipped(view, profile) for profile in profiles)
+        unsent = tuple(c for c in clipped if not _is_held(view.holding, c, now=instants[0]))
+        if unsent and load.take(view, unsent):
+            writes.append(Write(place=place, profiles=unsent, is_clipped=True))
+    return Decision(writes=tuple(writes), held_back=held_back)
+
+
+class _View:
+    """What a connector may draw at the instants: now, at least, and with new profiles on it."""
+
+    def __init__(self, holding: Holding, instants: Sequence[datetime]) -> None:
+        self.holding = holding
+        self.instants = instants
+        self.waiting = pending(holding, now=instants[0])
+        possible = [self._exposure(holding.held)]
+        possible += [self._exposure(_with(holding.held, profile)) for profile in holding.doubtful]
+        self.lowest = possible[0]
+        self.now = possible[0]
+        for other in possible[1:]:
+            self.lowest = self.lowest.at_most(other)
+            self.now = self.now.at_least(other)
+        if not holding.is_proven:
+            self.now = Exposure.constant(holding.wiring.full, len(instants))
+
+    def during(self, profiles: Sequence[LayerProfile]) -> Exposure:
+        """The most that may be drawn after any of the profiles, sent one after the other, has arrived."""
+        stack = self.holding.held
+        highest = Exposure.constant(Draw(kw=0.0, phase_a=0.0), len(self.instants))
+        for new in profiles:
+            stack = _with(stack, new.profile)
+            highest = highest.at_least(self._exposure(stack))
+        return highest
+
+    def rises(self, profiles: Sequence[LayerProfile]) -> BoolArray:
+        """Where the profiles may allow more than the connector is sure to have been allowed before."""
+        return self.during(profiles).exceeds(self.lowest)
+
+    def _exposure(self, stack: Sequence[StationProfile]) -> Exposure:
+        holding = self.holding
+        return exposure(holding.wiring, stack, transaction_id=holding.transaction_id, instants=self.instants)
+
+
+class _Load:
+    """The worst case at every bottleneck, kept up as raises are taken into it."""
+
+    def __init__(self, views: Mapping[Place, _View], rooms: Sequence[Room]) -> None:
+        self._views = views
+        self._rooms = rooms
+        self._exposures = {place: view.now for place, view in views.items()}
+        self._totals = [worst_case(room.bottleneck, self._exposures) for room in rooms]
+
+    def take(self, view: _View, profiles: Sequence[LayerProfile]) -> bool:
+        """Count new profiles in, if they raise nothing above a limit with any outcome; else change nothing."""
+        if any(misfit.any() for _, _, misfit in self._misfits(view, profiles)):
+            return False
+        place = view.holding.place
+        self._exposures[place] = self._exposures[place].at_least(view.during(profiles))
+        self._totals = [worst_case(room.bottleneck, self._exposures) for room in self._rooms]
+        return True
+
+    def reason(self, view: _View, profiles: Sequence[LayerProfile], *, zone: ZoneInfo) -> str:
+        """Why new profiles cannot be taken, for people; empty where they can."""
+        for room, total, misfit in self._misfits(view, profiles):
+            if not misfit.any():
+                continue
+            index = int(np.argmax(misfit))
+            unit = "kW" if room.bottleneck.measure == "kw" else "A"
+            unproven = [
+                str(place)
+                for place in sorted(room.bottleneck.places)
+                if not self._views[place].holding.is_proven and place != view.holding.place
+            ]
+            because = f", as nothing is proven of {_listed(unproven)}" if unproven else ""
+            return (
+                f"held back: at {view.instants[index].astimezone(zone):%H:%M} the {room.bottleneck.name} could "
+                f"reach {total[index]:.1f} of {room.allowed[index]:.1f} {unit} for charging{because}"
+            )
+        return ""
+
+    def clipped(self, view: _View, wanted: LayerProfile) -> LayerProfile:
+        """As much of a profile as fits beside the worst case of all others; a floor is whole or nothing."""
+        if wanted.layer is Layer.FLOOR:
+            return wanted
+        allowed = self._allowed(view)
+        profile, wiring = wanted.profile, view.holding.wiring
+        periods: list[SchedulePeriod] = []
+        for index, instant in enumerate(view.instants):
+            limit = limit_at(profile, instant)
+            if limit is None:
+                continue
+            draw = Draw(kw=float(allowed.kw[index]), phase_a=float(allowed.phase_a[index]))
+            value = wiring.within(limit, draw, step_a=view.holding.step_a).value
+            if periods and (periods[-1].limit, periods[-1].number_phases) == (value, limit.number_phases):
+                continue
+            start_s = round((instant - profile.start) / timedelta(seconds=1)) if periods else 0
+            periods.append(SchedulePeriod(start_s=start_s, limit=value, number_phases=limit.number_phases))
+        if not periods:
+            return wanted
+        whole = profile.model_copy(update={"periods": tuple(periods)})
+        return replace(wanted, profile=shortened(whole, view.holding.max_periods - 1))
+
+    def _allowed(self, view: _View) -> Exposure:
+        """What a connector may be given: all that the others leave, and never less than it surely has."""
+        allowed = {"kw": np.full(len(view.instants), np.inf), "a": np.full(len(view.instants), np.inf)}
+        place = view.holding.place
+        for room, total in zip(self._rooms, self._totals, strict=True):
+            if place not in room.bottleneck.places:
+                continue
+            measure = room.bottleneck.measure
+            left = room.allowed - (total - self._exposures[place].measured(measure))
+            if not view.holding.is_proven:  # it counts at full power before and after: all or nothing
+                left = np.where(total <= room.allowed + SLACK, np.inf, 0.0)
+            allowed[measure] = np.minimum(allowed[measure], np.maximum(left, view.lowest.measured(measure)))
+        return Exposure(kw=allowed["kw"], phase_a=allowed["a"])
+
+    def _misfits(
+        self, view: _View, profiles: Sequence[LayerProfile]
+    ) -> Iterator[tuple[Room, FloatArray, BoolArray]]:
+        """For each bottleneck of a connector its worst case with new profiles, and where they lift it too high."""
+        place = view.holding.place
+        before = self._exposures[place]
+        after = before.at_least(view.during(profiles))
+        rises = view.rises(profiles)
+        for room, total in zip(self._rooms, self._totals, strict=True):
+            if place in room.bottleneck.places:
+                measure = room.bottleneck.measure
+                new_total = total - before.measured(measure) + after.measured(measure)
+                yield room, new_total, rises & (new_total > room.allowed + SLACK)
+
+
+def _with(stack: Sequence[StationProfile], new: StationProfile) -> tuple[StationProfile, ...]:
+    """A stack after a profile has replaced the one with its id."""
+    return (*(profile for profile in stack if profile.profile_id != new.profile_id), new)
+
+
+def _is_held(holding: Holding, wanted: LayerProfile, *, now: datetime) -> bool:
+    return wanted.layer not in holding.rewrite and any(
+        equivalent(held, wanted.profile, since=now) for held in holding.held
+    )
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:3])
+    return shown if len(names) <= 3 else f"{shown} and {len(names) - 3} more"
