@@ -14,6 +14,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+NEAR = 0.75
+"""How alike a misspelt name and the one that was meant are, as difflib counts: one letter of four."""
+
+MOST_NAMES = 12
+"""How many names a message lists."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Problem:
@@ -24,8 +30,9 @@ class Problem:
     allowed: str
 
     def __str__(self) -> str:
-        """All three in one line."""
-        return " ".join(f"{self.where}: found {self.found}, allowed {self.allowed}".split())
+        """All three in one line, without anything that a terminal would obey."""
+        line = " ".join(f"{self.where}: found {self.found}, allowed {self.allowed}".split())
+        return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in line)
 
 
 class InputError(Exception):
@@ -206,7 +213,7 @@ def shown_value(value: object) -> str:
 
 def closest(name: str, allowed: Iterable[str]) -> str | None:
     """The allowed name that somebody who wrote ``name`` may have meant."""
-    matches = difflib.get_close_matches(name, list(allowed), n=1, cutoff=0.7)
+    matches = difflib.get_close_matches(name, list(allowed), n=1, cutoff=NEAR)
     return matches[0] if matches else None
 
 
@@ -214,5 +221,7 @@ def did_you_mean(hint: str | None, allowed: Sequence[str]) -> str:
     """What is allowed instead of an unknown name: the near one, or all of them while they are few."""
     if hint is not None:
         return f"{hint} (did you mean that?)"
-    listed = ", ".join(allowed[:12])
-    return f"one of {listed}, …" if len(allowed) > 12 else f"one of {listed}" if allowed else "none"
+    names = list(dict.fromkeys(allowed))
+    if not names:
+        return "none: there are none"
+    return f"one of {', '.join(names[:MOST_NAMES])}{', …' if len(names) > MOST_NAMES else ''}"

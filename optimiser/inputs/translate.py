@@ -106,13 +106,13 @@ def _allowed(node: Node) -> str:
 def _bounds(node: Node) -> str:
     bounds = []
     if "minimum" in node and "maximum" in node:
-        bounds.append(f" from {node['minimum']:g} to {node['maximum']:g}")
+        bounds.append(f" from {node['minimum']:.12g} to {node['maximum']:.12g}")
     else:
         words = {
-            "exclusiveMinimum": " above {:g}",
-            "minimum": " of at least {:g}",
-            "exclusiveMaximum": " below {:g}",
-            "maximum": " up to {:g}",
+            "exclusiveMinimum": " above {:.12g}",
+            "minimum": " of at least {:.12g}",
+            "exclusiveMaximum": " below {:.12g}",
+            "maximum": " up to {:.12g}",
             "maxLength": " of at most {} characters",
             "minItems": " of at least {}",
         }

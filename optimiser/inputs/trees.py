@@ -62,8 +62,16 @@ def read_tree(folder: Folder, name: str) -> Tree | None:
         folder.complain(name, found="YAML that is no mapping", allowed="keys and values such as name: depot")
         return None
     reading = _Reading(folder=folder, name=name)
-    value = reading.value_of(node, ())
+    try:
+        value = reading.value_of(node, ())
+    except _TooManyValuesError:
+        folder.complain(name, found=f"more than {MAX_VALUES} values, aliases counted", allowed="fewer")
+        return None
     return Tree(name=name, value=value, lines=reading.lines)
+
+
+class _TooManyValuesError(Exception):
+    """A file whose aliases multiply."""
 
 
 def _complain_of_syntax(folder: Folder, name: str, error: yaml.YAMLError) -> None:
@@ -85,7 +93,9 @@ class _Reading:
 
     def value_of(self, node: yaml.Node, path: Path) -> Any:
         self.lines[path] = node.start_mark.line + 1
-        if id(node) in self._open or len(self.lines) > MAX_VALUES:
+        if len(self.lines) > MAX_VALUES:
+            raise _TooManyValuesError
+        if id(node) in self._open:
             self._complain(
                 path, found="an alias that repeats itself", allowed="values, or aliases of other values"
             )
@@ -139,7 +149,7 @@ class _Reading:
             value = self._constructor.construct_object(node)
             node.value.encode()
         except (yaml.YAMLError, ValueError, OverflowError) as error:
-            reason = getattr(error, "problem", None) or "unreadable"
+            reason = getattr(error, "problem", None) or error
             self._complain(
                 path, found=f"{shown_value(node.value)} ({reason})", allowed="text, a number, true or false"
             )

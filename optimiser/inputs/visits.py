@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
+from pydantic import TypeAdapter, ValidationError
+
 from optimiser.horizon import Horizon, TimeError, parse_instant
 from optimiser.inputs.depots import KnownDepot
 from optimiser.inputs.files import Folder, Row, Table, closest, did_you_mean, shown_value
@@ -105,13 +107,21 @@ def _check_references(folder: Folder, table: Table, row: Row, known: KnownDepot)
         check("vehicle_id", "vehicle", sorted(known.vehicle_ids))
     if known.connectors is not None and check("charger_id", "charger", list(known.connectors)):
         ids = known.connectors[row.cells["charger_id"]]
-        written = row.cells.get("connector_id", "")
-        if written.isdecimal() and int(written) not in ids and ids:
+        connector_id = _whole_number(row.cells.get("connector_id"))
+        if connector_id is not None and connector_id not in ids and ids:
             folder.complain(
                 table.place(row.line, "connector_id"),
-                found=f"the unknown connector {written}",
+                found=f"the unknown connector {connector_id}",
                 allowed=f"a connector of {row.cells['charger_id']}: {', '.join(map(str, sorted(ids)))}",
             )
+
+
+def _whole_number(text: str | None) -> int | None:
+    """As the row reads it; what is no whole number has been noted with the row."""
+    try:
+        return TypeAdapter(int).validate_python(text)
+    except ValidationError:
+        return None
 
 
 def _check_times(

@@ -319,6 +319,11 @@ def test_bytes_gone_wrong_raise_nothing_but_input_errors(data: st.DataObject) ->
         assert {path.name for path in written.iterdir()} == {name.partition("/")[0] for name in files}
 
 
+def test_a_message_holds_nothing_that_a_terminal_would_obey() -> None:
+    problem = Problem(where="a\nb", found="\x1b[2J\x07", allowed="c\ud800")
+    assert str(problem) == "a b: found \\x1b[2J\\x07, allowed c\\ud800"
+
+
 def test_a_vehicles_file_with_only_its_header_leaves_visits_unknown(tmp_path: Path) -> None:
     header = VEHICLES_CSV.splitlines()[0] + "\n"
     with pytest.raises(InputError, match="the unknown vehicle 'van1', allowed none"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -84,8 +85,8 @@ MISTAKES = {
     "duplicate_key": Mistake(YAML, "site:", "name: again\nsite:", "line 5, name", "second time (first on line 1)", "once"),
     "broken_yaml": Mistake(YAML, "site:", "site: [", "depot.yaml line", "broken YAML", "YAML 1.1"),
     "two_documents": Mistake(YAML, "site:", "---\nsite:", "depot.yaml line 5", "another document", "one document"),
-    "python_object": Mistake(YAML, "two vans", "!!python/name:os.system", "line 1, name", "os.system", "text"),
-    "wrong_date": Mistake(YAML, "two vans", "2025-13-45", "line 1, name", "'2025-13-45'", "text"),
+    "python_object": Mistake(YAML, "two vans", "!!python/name:os.system", "line 1, name", "python/name:os.system", "text"),
+    "wrong_date": Mistake(YAML, "two vans", "2025-13-45", "line 1, name", "month must be in 1..12", "text"),
     "number_as_name": Mistake(YAML, "two vans", "17", "line 1, name", "17", "text"),
     "unquoted_version": Mistake(YAML, '"1.6"', "1.6", "line 16, chargers[0].ocpp", "1.6", '"1.6", "2.0.1"'),
     "unknown_version": Mistake(YAML, '"1.6"', '"1.5"', "chargers[0].ocpp", "'1.5'", '"1.6", "2.0.1"'),
@@ -203,6 +204,9 @@ MISTAKES = {
     "unknown_connector": Mistake(
         VISITS_PATH, "CP02,2", "CP02,3", "line 3, connector_id", "unknown connector 3", "a connector of CP02: 1, 2"
     ),
+    "unknown_connector_with_decimals": Mistake(
+        VISITS_PATH, "CP02,2", "CP02,3.0", "line 3, connector_id", "unknown connector 3", "a connector of CP02: 1, 2"
+    ),
     "connector_text": Mistake(VISITS_PATH, "CP02,2", "CP02,left", "line 3, connector_id", "'left'", "a whole number"),
     "departure_before_arrival": Mistake(
         VISITS_PATH, "2025-11-11T06:30", "2025-11-10T06:30", "line 2, departure",
@@ -289,6 +293,12 @@ FILES_AMISS: dict[str, tuple[dict[str, str | bytes | None], str]] = {
     "only_comments": ({YAML: "# nothing\n"}, "depot.yaml: found YAML that is no mapping"),
     "yaml_list": ({YAML: "- 1\n"}, "depot.yaml: found YAML that is no mapping"),
     "deep_yaml": ({YAML: "[" * 5000}, "depot.yaml: found YAML nested too deeply"),
+    "multiplying_aliases": (
+        {YAML: "a: &a [1,1,1,1,1,1,1,1,1]\n" + "".join(
+            f"{later}: &{later} [{','.join([f'*{earlier}'] * 9)}]\n" for earlier, later in pairwise("abcdefghi")
+        )},
+        "depot.yaml: found more than 200000 values",
+    ),
     "empty_csv": ({VEHICLES: "\n"}, "vehicles.csv: found an empty file"),
     "latin_1": ({VEHICLES: "vehicle_id\nmüller\n".encode("latin-1")}, "vehicles.csv line 2: found byte 0xFC"),
     "utf_16": ({VEHICLES: VEHICLES_CSV.encode("utf-16")}, "vehicles.csv line 1: found byte 0xFF"),
