@@ -3,19 +3,60 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
 
 from optimiser.accounting import assemble_plan
 from optimiser.depot import Depot
+from optimiser.horizon import FloatArray
 from optimiser.lp import LinearProgram
 from optimiser.night import Night
 from optimiser.plan import Plan, Solver
 from optimiser.problem import Problem, build_problem
 from optimiser.setpoints import set_points
 from optimiser.verify import refuse_if_broken
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decision:
+    """Set-points (V, T) of a problem, the program they came from, and how long that took."""
+
+    problem: Problem
+    power_kw: FloatArray
+    program: LinearProgram
+    seconds: float
+
+    @property
+    def shortfall_kwh(self) -> FloatArray:
+        """What each visit leaves without, shape (V,). [kWh, battery side]"""
+        delivered_kwh = (self.problem.energy_per_kw() * self.power_kw).sum(axis=1)
+        short_kwh: FloatArray = np.clip(self.problem.need_kwh - delivered_kwh, 0.0, None)
+        return short_kwh
+
+    def solver(self, cost_total: float) -> Solver:
+        """How a plan of this cost was found, with the bound for its own shortfall."""
+        # Where the plan is optimal, the solver's last digits may put the bound above it.
+        lp_bound = min(self.program.bound(self.shortfall_kwh), cost_total)
+        return Solver(
+            name=self.program.solver_name,
+            version=self.program.solver_version,
+            proved_optimal=True,
+            lp_bound=lp_bound,
+            gap=(cost_total - lp_bound) / max(abs(lp_bound), 1e-9),
+            seconds=round(self.seconds, 3),
+        )
+
+
+def decide(problem: Problem) -> Decision:
+    """The optimum of a problem in set-points."""
+    began_s = time.perf_counter()
+    program = LinearProgram(problem)
+    power_kw = set_points(problem, program.solve())
+    return Decision(
+        problem=problem, power_kw=power_kw, program=program, seconds=time.perf_counter() - began_s
+    )
 
 
 def plan_night(depot: Depot, night: Night, *, created_at: datetime) -> Plan:
@@ -25,37 +66,23 @@ def plan_night(depot: Depot, night: Night, *, created_at: datetime) -> Plan:
     :class:`~optimiser.verify.PlanRefusedError` if the plan does not stand up to the independent check, and
     :class:`~optimiser.lp.SolverError` if no optimum was found in time.
     """
-    began_s = time.perf_counter()
     problem = build_problem(depot, night)
-    program = LinearProgram(problem)
-    optimum = program.solve()
+    decision = decide(problem)
     plan = assemble_plan(
         depot,
         night,
-        set_points(problem, optimum),
-        solver=Solver(
-            name=program.solver_name,
-            version=program.solver_version,
-            proved_optimal=True,
-            lp_bound=0.0,
-            gap=0.0,
-            seconds=0.0,
-        ),
+        decision.power_kw,
+        solver=UNSOLVED,
         created_at=created_at,
         warnings=_warnings(problem),
     )
-    lp_bound = program.bound(np.array([visit.shortfall_kwh for visit in plan.visits]))
-    # Where the plan is optimal, the solver's last digits may put the bound above it.
-    lp_bound = min(lp_bound, plan.cost.total)
-    solver = replace(
-        plan.solver,
-        lp_bound=lp_bound,
-        gap=(plan.cost.total - lp_bound) / max(abs(lp_bound), 1e-9),
-        seconds=round(time.perf_counter() - began_s, 3),
-    )
-    plan = replace(plan, solver=solver)
+    plan = replace(plan, solver=decision.solver(plan.cost.total))
     refuse_if_broken(plan, depot, night)
     return plan
+
+
+UNSOLVED = Solver(name="none", version="", proved_optimal=False, lp_bound=0.0, gap=0.0, seconds=0.0)
+"""Stands in a plan until its cost is known, which the certificate needs."""
 
 
 def _warnings(problem: Problem) -> list[str]:

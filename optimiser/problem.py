@@ -9,13 +9,30 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
+import numpy.typing as npt
 
 from optimiser.accounting import presence, required_kwh
 from optimiser.depot import ChargeCurve, Connector, Depot, Feeder, PowerRange, power_range
 from optimiser.horizon import FloatArray
 from optimiser.night import Night, Visit
 
+BoolArray = npt.NDArray[np.bool_]
+
 PHASES = ("L1", "L2", "L3")
+
+_PER_VISIT = (
+    "present",
+    "min_kw",
+    "max_kw",
+    "step_kw",
+    "efficiency",
+    "arrival_kwh",
+    "need_kwh",
+    "room_kwh",
+    "priority",
+    "battery_kwh",
+)
+"""Arrays of a problem with a row per visit."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,6 +124,28 @@ class Problem:
                 for curve, step_kw, efficiency in zip(self.curves, self.step_kw, self.efficiency, strict=True)
             ),
             need_kwh=np.minimum(self.need_kwh + one_step_kwh, np.maximum(self.need_kwh, self.room_kwh)),
+        )
+
+    def beside(self, committed_kw: FloatArray, free: BoolArray) -> Problem:
+        """The problem of the visits with ``free`` (V,) alone, beside powers (V, T) that the others keep."""
+        kept_kw = committed_kw[~free]
+        total_kw = kept_kw.sum(axis=0)
+        rows = np.flatnonzero(free)
+        own = {name: getattr(self, name)[rows] for name in _PER_VISIT}
+        return replace(
+            self,
+            **own,
+            curves=tuple(self.curves[row] for row in rows),
+            capacities=tuple(
+                replace(
+                    capacity,
+                    weight=capacity.weight[rows],
+                    limit=np.clip(capacity.limit - capacity.weight[~free] @ kept_kw, 0.0, None),
+                )
+                for capacity in self.capacities
+            ),
+            surplus_kw=np.clip(self.surplus_kw - total_kw, 0.0, None),
+            net_base_kw=self.net_base_kw + total_kw,
         )
 
     def energy_per_kw(self) -> FloatArray:

@@ -1,0 +1,193 @@
+"""Live state + plan → a new plan for the rest of the night, if the old one no longer gets everybody out.
+
+What is true is compared with what was planned; where a vehicle would miss what it was promised, the rest of the
+night is planned again from the next step on: first for the vehicles concerned beside everybody else's unchanged
+powers, and only if that leaves them short, for all.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+import numpy as np
+
+from optimiser.accounting import assemble_plan, energy_cost
+from optimiser.depot import Depot
+from optimiser.horizon import FloatArray
+from optimiser.night import Night, Visit
+from optimiser.plan import READY_TOLERANCE_PERCENT, Plan, PlannedVisit, Solver
+from optimiser.planner import UNSOLVED, Decision, decide
+from optimiser.problem import BoolArray, Problem, build_problem
+from optimiser.verify import refuse_if_broken
+
+LEAD_S = 120
+"""A new plan changes nothing earlier than this from now: the time a push may take. [s]"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LiveVehicle:
+    """A vehicle as it stands on a connector now; ``soc_percent`` is None where nobody knows it."""
+
+    charger_id: str
+    connector_id: int
+    vehicle_id: str
+    soc_percent: float | None
+
+
+def replan(
+    depot: Depot, night: Night, plan: Plan, live: Sequence[LiveVehicle], *, now: datetime
+) -> Plan | None:
+    """A plan of the whole night whose steps from the next one on serve who would otherwise be short.
+
+    ``plan`` is the latest plan of ``night``, ``live`` the vehicles on the connectors. None if nobody falls
+    behind what ``plan`` promises by more than ``policy.soc_tolerance_percent``, or nothing is left to plan; so
+    a plan that this function returned asks for no other. A vehicle without a known SoC keeps its plan.
+    """
+    soc_percent = {(v.vehicle_id, v.charger_id, v.connector_id): v.soc_percent for v in live}
+    known = [
+        soc_percent.get((visit.vehicle_id, visit.charger_id, visit.connector_id))
+        if visit.arrival <= now < visit.departure
+        else None
+        for visit in plan.visits
+    ]
+    behind = [
+        row
+        for row, (visit, soc) in enumerate(zip(plan.visits, known, strict=True))
+        if soc is not None and _falls_behind(depot, plan, visit, soc, now=now)
+    ]
+    first = math.ceil(plan.horizon.position(now + timedelta(seconds=LEAD_S)))
+    if not behind or first >= plan.horizon.steps:
+        return None
+    rest = _Rest(depot, night, plan, known, first=max(0, first), now=now)
+    return rest.replanned(behind)
+
+
+def _falls_behind(
+    depot: Depot, plan: Plan, visit: PlannedVisit, soc_percent: float, *, now: datetime
+) -> bool:
+    promised = min(visit.required_soc_percent, visit.planned_soc_percent)
+    coming = _charge_percent(depot, plan, visit, after=now, before=visit.departure)
+    return soc_percent + coming < promised - depot.policy.soc_tolerance_percent
+
+
+def _charge_percent(
+    depot: Depot, plan: Plan, visit: PlannedVisit, *, after: datetime, before: datetime
+) -> float:
+    """SoC that a visit's planned powers add between two instants while it is there. [%]"""
+    vehicle = depot.vehicle(visit.vehicle_id)
+    there = plan.horizon.presence(max(after, visit.arrival), max(after, min(before, visit.departure)))
+    energy_kwh = float(there @ np.array(visit.power_kw)) * plan.horizon.step_h * vehicle.charge_efficiency
+    return 100.0 * energy_kwh / vehicle.battery_kwh
+
+
+class _Rest:
+    """The night from step ``first`` on, with the SoC that each vehicle will have by then."""
+
+    def __init__(
+        self,
+        depot: Depot,
+        night: Night,
+        plan: Plan,
+        known: Sequence[float | None],
+        *,
+        first: int,
+        now: datetime,
+    ) -> None:
+        self._depot, self._night, self._plan, self._known = depot, night, plan, known
+        self._first, self._now = first, now
+        start = plan.horizon.from_step(first).start
+        self._rows = [row for row, visit in enumerate(plan.visits) if visit.departure > start]
+        self._rest_night = replace(
+            night,
+            horizon=plan.horizon.from_step(first),
+            visits=tuple(self._visit_from(row, start) for row in self._rows),
+            import_price_per_kwh=night.import_price_per_kwh[first:],
+            export_price_per_kwh=night.export_price_per_kwh[first:],
+            base_load_kw=night.base_load_kw[first:],
+            site_limit_kw=night.site_limit_kw[first:],
+            pv_kw=night.pv_kw[first:],
+        )
+
+    def replanned(self, behind: Sequence[int]) -> Plan:
+        """The plan with the rest decided anew, for those who are behind or, if that is not enough, for all."""
+        problem = build_problem(self._depot, self._rest_night)
+        planned_kw = np.array([self._plan.visits[row].power_kw[self._first :] for row in self._rows])
+        concerned = np.array([row in set(behind) for row in self._rows])
+        free = concerned
+        power_kw, decision = self._decided(problem, planned_kw, free)
+        tolerance_kwh = problem.battery_kwh[free] * READY_TOLERANCE_PERCENT / 100.0
+        if (decision.shortfall_kwh > tolerance_kwh).any():
+            free = np.ones_like(concerned)
+            power_kw, decision = self._decided(problem, planned_kw, free)
+        rest = assemble_plan(self._depot, self._rest_night, power_kw, solver=UNSOLVED, created_at=self._now)
+        refuse_if_broken(rest, self._depot, self._rest_night)
+        kept_kw = (problem.present * planned_kw)[~free].sum(axis=0)
+        decided_cost = rest.cost.total - energy_cost(self._rest_night, kept_kw)
+        return self._whole(power_kw, decision.solver(decided_cost), decided_cost=decided_cost, behind=behind)
+
+    def _decided(
+        self, problem: Problem, planned_kw: FloatArray, free: BoolArray
+    ) -> tuple[FloatArray, Decision]:
+        decision = decide(problem.beside(planned_kw, free))
+        power_kw = planned_kw.copy()
+        power_kw[free] = decision.power_kw
+        return power_kw, decision
+
+    def _visit_from(self, row: int, start: datetime) -> Visit:
+        """The night's visit with its SoC at the start of the rest, or at its arrival where that is later."""
+        visit, planned, soc_percent = self._night.visits[row], self._plan.visits[row], self._known[row]
+        if soc_percent is None:
+            soc_percent, since = planned.arrival_soc_percent, planned.arrival
+        else:
+            since = self._now
+        charged = _charge_percent(self._depot, self._plan, planned, after=since, before=start)
+        return replace(
+            visit,
+            arrival=max(visit.arrival, start),
+            arrival_soc_percent=min(100.0, soc_percent + charged),
+        )
+
+    def _whole(
+        self, power_kw: FloatArray, solver: Solver, *, decided_cost: float, behind: Sequence[int]
+    ) -> Plan:
+        """The plan of the whole night: what is past as it was planned, the rest as decided now.
+
+        A visit's SoC at arrival is moved by what the real SoC differs from the plan, so that the SoC planned
+        for its departure is the one that can be expected.
+        """
+        whole_kw = np.array([visit.power_kw for visit in self._plan.visits])
+        whole_kw[self._rows, self._first :] = power_kw
+        visits = list(self._night.visits)
+        for row, rest_visit in zip(self._rows, self._rest_night.visits, strict=True):
+            planned = self._plan.visits[row]
+            charged = _charge_percent(
+                self._depot, self._plan, planned, after=planned.arrival, before=rest_visit.arrival
+            )
+            visits[row] = replace(visits[row], arrival_soc_percent=rest_visit.arrival_soc_percent - charged)
+        plan = assemble_plan(
+            self._depot,
+            replace(self._night, visits=tuple(visits), warnings=()),
+            whole_kw,
+            solver=UNSOLVED,
+            created_at=self._now,
+            baseline=self._plan.baseline,
+            warnings=[*self._plan.warnings, *(self._sentence(row) for row in behind)],
+        )
+        # The certificate is that of what was decided now; the rest of the money is what it is.
+        fixed = plan.cost.total - decided_cost
+        gap = (decided_cost - solver.lp_bound) / max(abs(plan.cost.total), 1e-9)
+        return replace(plan, solver=replace(solver, lp_bound=solver.lp_bound + fixed, gap=gap))
+
+    def _sentence(self, row: int) -> str:
+        planned, soc_percent = self._plan.visits[row], self._known[row] or 0.0
+        expected = planned.arrival_soc_percent + _charge_percent(
+            self._depot, self._plan, planned, after=planned.arrival, before=self._now
+        )
+        at = self._plan.horizon.local(self._now)
+        return (
+            f"{planned.vehicle_id} had {soc_percent:.0f} % instead of {expected:.0f} % at {at:%H:%M}: "
+            f"planned again from {self._plan.horizon.local(self._rest_night.horizon.start):%H:%M}"
+        )
