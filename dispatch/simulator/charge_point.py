@@ -102,7 +102,9 @@ class ChargePoint:
                     return
                 await self._serve(socket)
         except (OSError, WebSocketException) as error:
-            log.warning("%s cannot reach the gateway: %s", self._id, error)
+            # Once for every time that it goes away: twelve charge points wait for a gateway together.
+            if self._failures == 0:
+                log.warning("%s cannot reach the gateway at %s: %s", self._id, self._url, error)
 
     async def _serve(self, socket: ClientConnection) -> None:
         connection = Connection(socket, on_call=self._on_call, call_timeout_s=self._timing.call_timeout_s)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -219,7 +220,9 @@ class SmartCharging:
         for connector, allowances in held:
             values = [(self._converted(a, connector, unit), a) for a in allowances]
             lowest = min((value for value, a in values if not a.whole_station), default=None)
-            total += self._full(connector, unit) if lowest is None else lowest
+            # In a sum a connector without a limit of its own counts with what its hardware gives.
+            unlimited = self._full(connector, unit) if len(held) > 1 else math.inf
+            total += unlimited if lowest is None else lowest
             ceilings += [value for value, a in values if a.whole_station]
             phases.update(a.number_phases for _, a in values)
         limit = floor_to_step(min([total, *ceilings]), WIRE_STEP)
