@@ -100,7 +100,7 @@ def connector_gantt(plan: Plan, ax: Axes | None = None, *, rows: slice = ALL_ROW
         _label_visits(plan.horizon, ax, visits, row=row)
     _dress_time_axis(plan.horizon, ax, margin=0.05)
     _mark_clock_change(plan.horizon, ax)
-    ax.set_ylim(len(connectors) - 0.4, -0.6)
+    ax.set_ylim(len(connectors) - 0.4, -1.1)  # room above the first row for a change of the clocks
     ax.set_yticks(range(len(connectors)), [_plain(name) for name in connectors], fontsize=8, color=INK)
     ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_visible(False)
@@ -152,8 +152,8 @@ def _rows(figure: Figure, plan: Plan, *, columns: int) -> list[tuple[Axes, ...]]
 
 
 def _headed(title: str, plan: Plan) -> str:
-    cost = f"{plan.cost.total:,.2f} {plan.cost.currency}"
-    return _plain(f"{title}: peak {plan.peak_kw:,.0f} kW, {cost}")
+    cost = f"{plan.cost.energy:,.2f} {plan.cost.currency}"
+    return _plain(f"{title}: peak {plan.peak_kw:,.0f} kW, energy {cost}")
 
 
 def _highest_kw(plan: Plan) -> float:

@@ -17,6 +17,9 @@ from optimiser.plan import Plan, PlannedVisit
 NAMED_AT_MOST = 5
 """Vehicles a sentence names before it says how many more there are."""
 
+SAME_ENERGY_SHARE = 1e-3
+"""How much less a plan may deliver and still be compared in money: far below what the sentence shows."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Headline:
@@ -60,23 +63,31 @@ def readiness(plan: Plan) -> Headline:
 
 
 def cost(plan: Plan) -> Headline:
-    """What the night costs, beside plug-and-charge."""
+    """What the night costs, beside plug-and-charge.
+
+    Energy and demand charge apart: the one is of this night, the other of the whole billing period.
+    """
     currency = plan.cost.currency
-    text = f"Charging costs {money(plan.cost.total, currency)}"
+    text = f"Energy costs {money(plan.cost.energy, currency)}"
     if not plan.baseline:
-        return Headline(text=f"{text}.", is_good=True)
-    other = plan.baseline["cost"]["total"]
+        return Headline(text=f"{text}{_demand(plan.cost.demand, currency)}.", is_good=True)
+    other = plan.baseline["cost"]
     more_kwh = plan.baseline["delivered_kwh"] - sum(visit.delivered_kwh for visit in plan.visits)
-    if more_kwh > 0.1:
+    if more_kwh > SAME_ENERGY_SHARE * plan.baseline["delivered_kwh"]:
         text += (
-            f"; plug-and-charge would deliver {energy(more_kwh)} more for {money(other, currency)}, "
+            f"; plug-and-charge would deliver {energy(more_kwh)} more for {money(other['energy'], currency)}, "
             "so the two do not compare"
         )
     else:
-        saved = other - plan.cost.total
-        share = f" ({100.0 * abs(saved) / other:.0f} %)" if other > 0 else ""
+        saved = other["energy"] - plan.cost.energy
+        share = f" ({100.0 * abs(saved) / other['energy']:.0f} %)" if other["energy"] > 0 else ""
         direction = "less" if saved >= 0 else "more"
-        text += f", {money(abs(saved), currency)}{share} {direction} than plug-and-charge at {money(other, currency)}"
+        text += f", {money(abs(saved), currency)}{share} {direction} than plug-and-charge"
+    text += _demand(plan.cost.demand, currency)
+    if other["demand"] > 0:
+        if not plan.cost.demand:
+            text += "; the peak adds no demand charge"
+        text += f", where plug-and-charge would add {money(other['demand'], currency)}"
     return Headline(text=f"{text}.", is_good=True)
 
 
@@ -159,6 +170,10 @@ def duration(minutes: int) -> str:
     return " ".join(
         part for part in (f"{hours} h" if hours else "", f"{rest} min" if rest or not hours else "") if part
     )
+
+
+def _demand(demand: float, currency: str) -> str:
+    return f"; the peak adds {money(demand, currency)} demand charge" if demand > 0 else ""
 
 
 def _short(horizon: Horizon, visit: PlannedVisit) -> str:

@@ -9,16 +9,26 @@ from optimiser.plan import Plan
 from optimiser.sentences import clock, comparisons, cost, duration, energy, headlines, peak, readiness, status
 from tests.builders import a_depot, a_night, a_van, at
 
+BATTERY_KWH = 64.0
+
 
 def a_plan(*, vehicles: int = 3, limit_kw: float = 100.0) -> Plan:
-    depot = a_depot(vehicles=[a_van(f"V{n}") for n in range(1, vehicles + 1)], transformer_limit_kw=limit_kw)
+    depot = a_depot(
+        vehicles=[a_van(f"V{n}", battery_kwh=BATTERY_KWH) for n in range(1, vehicles + 1)],
+        transformer_limit_kw=limit_kw,
+    )
     return plug_and_charge(depot, a_night(depot))
 
 
 def with_short(plan: Plan, *shortfalls_kwh: float) -> Plan:
     visits = [
-        replace(v, shortfall_kwh=s, delivered_kwh=v.delivered_kwh - s)
-        for v, s in zip(plan.visits, shortfalls_kwh, strict=False)
+        replace(
+            visit,
+            shortfall_kwh=missing_kwh,
+            delivered_kwh=visit.delivered_kwh - missing_kwh,
+            planned_soc_percent=visit.planned_soc_percent - 100.0 * missing_kwh / BATTERY_KWH,
+        )
+        for visit, missing_kwh in zip(plan.visits, shortfalls_kwh, strict=False)
     ]
     return replace(plan, visits=(*visits, *plan.visits[len(visits) :]))
 
@@ -51,25 +61,50 @@ def test_a_long_list_of_the_short_is_cut_with_a_count() -> None:
     assert said.text.endswith(" and 2 more.")
 
 
+def compared(plan: Plan, *, energy: float, demand: float = 0.0) -> Plan:
+    cost = replace(plan.cost, energy=energy, demand=demand, total=energy + demand)
+    return replace(plan, baseline=compare(plan, replace(plan, cost=cost)))
+
+
 def test_a_saving_is_in_money_and_percent() -> None:
-    plan = a_plan()
-    baseline = replace(plan, cost=replace(plan.cost, total=plan.cost.total * 2))
+    said = cost(compared(a_plan(), energy=64.0)).text
 
-    said = cost(replace(plan, baseline=compare(plan, baseline))).text
+    assert said == "Energy costs 32.00 EUR, 32.00 EUR (50 %) less than plug-and-charge."
 
-    assert said == ("Charging costs 32.00 EUR, 32.00 EUR (50 %) less than plug-and-charge at 64.00 EUR.")
+
+def test_a_plan_that_pays_more_for_energy_says_so() -> None:
+    assert "16.00 EUR (100 %) more than plug-and-charge" in cost(compared(a_plan(), energy=16.0)).text
+
+
+def test_a_saving_on_a_night_of_free_energy_has_no_percentage() -> None:
+    assert "33.00 EUR more than plug-and-charge." in cost(compared(a_plan(), energy=-1.0)).text
+
+
+def test_the_demand_charge_of_a_billing_period_is_told_apart_from_the_energy_of_a_night() -> None:
+    plan = compared(a_plan(), energy=64.0, demand=500.0)
+    charged = replace(plan, cost=replace(plan.cost, demand=20.0))
+
+    assert cost(plan).text.endswith(
+        "than plug-and-charge; the peak adds no demand charge, where plug-and-charge would add 500.00 EUR."
+    )
+    assert cost(charged).text.endswith(
+        "; the peak adds 20.00 EUR demand charge, where plug-and-charge would add 500.00 EUR."
+    )
+    assert cost(replace(charged, baseline={})).text == (
+        "Energy costs 32.00 EUR; the peak adds 20.00 EUR demand charge."
+    )
 
 
 def test_a_plan_that_delivers_less_claims_no_saving() -> None:
-    plan = a_plan()
+    plan = compared(a_plan(), energy=64.0)
 
-    said = cost(replace(with_short(plan, 10.0), baseline=compare(plan, plan))).text
+    said = cost(with_short(plan, 10.0)).text
 
-    assert "plug-and-charge would deliver 10.0 kWh more for 32.00 EUR, so the two do not compare" in said
+    assert "plug-and-charge would deliver 10.0 kWh more for 64.00 EUR, so the two do not compare" in said
 
 
 def test_without_a_baseline_only_the_plan_is_told() -> None:
-    assert cost(a_plan()).text == "Charging costs 32.00 EUR."
+    assert cost(a_plan()).text == "Energy costs 32.00 EUR."
     assert peak(a_plan()).text == "The site peaks at 35.1 kW and stays 64.9 kW or more below its limit."
 
 
@@ -115,10 +150,15 @@ def test_minutes_are_said_in_hours(minutes: int, said: str) -> None:
     assert duration(minutes) == said
 
 
-def test_a_small_shortfall_is_never_written_as_nothing() -> None:
+def test_a_small_energy_is_never_written_as_nothing() -> None:
     assert energy(0.012) == "0.012 kWh"
     assert energy(0.0) == "0.0 kWh"
-    assert status(with_short(a_plan(), 0.012).visits[0]) == "short 0.012 kWh"
+
+
+def test_a_visit_is_ready_or_short_by_so_much() -> None:
+    short, ready, _ = with_short(a_plan(), 0.52).visits
+
+    assert (status(short), status(ready)) == ("short 0.5 kWh", "ready")
 
 
 def test_the_weekday_is_said_from_the_next_day_on() -> None:
