@@ -186,7 +186,7 @@ class Plan:
         """The plan of a ``depot-plan/1`` document. Raises :class:`ValueError` for any other."""
         try:
             return cls._from_document(document)
-        except (KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise ValueError(f"not a {SCHEMA} document: {error!r}") from error
 
     @classmethod
