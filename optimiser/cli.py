@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from enum import IntEnum
@@ -254,18 +255,25 @@ def write_together(folder: Path, texts: Mapping[str, str], *, before: Callable[[
     They are on the disk under other names first, then ``before`` runs, then they take their places, which no
     longer fails for want of space or rights. Raises :class:`InputError` where the folder cannot be written.
     """
-    try:
+    with _writing_to(folder):
         folder.mkdir(parents=True, exist_ok=True)
         staging = tempfile.TemporaryDirectory(dir=folder, prefix=".writing-")
-    except OSError as error:
-        found = f"{folder}: {error.strerror}"
-        raise _input_error("--out", found=found, allowed="a folder that can be written to") from error
     with staging as name:
-        for file, text in texts.items():
-            (Path(name) / file).write_text(text, encoding="utf-8")
+        with _writing_to(folder):
+            for file, text in texts.items():
+                (Path(name) / file).write_text(text, encoding="utf-8")
         before()
         for file in texts:
             (Path(name) / file).replace(folder / file)
+
+
+@contextmanager
+def _writing_to(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        found = f"{folder}: {error.strerror}"
+        raise _input_error("--out", found=found, allowed="a folder that can be written to") from error
 
 
 def _run(terminal: Terminal, source: Path, action: Callable[[], ExitCode]) -> NoReturn:

@@ -337,6 +337,16 @@ def test_show_of_something_else_is_bad_input(tmp_path: Path, content: str) -> No
     assert document(result)["errors"][0]["where"] == str(path)
 
 
+@pytest.mark.parametrize("part", ["horizon", "visits", "site", "feeders", "cost", "solver"])
+def test_show_of_a_plan_with_a_broken_part_is_bad_input(tmp_path: Path, part: str) -> None:
+    folder = write_depot_folder(tmp_path)
+    run("plan", folder, "--night", NIGHT)
+    path = folder / "plans" / NIGHT / "plan.json"
+    path.write_text(json.dumps(json.loads(path.read_text(encoding="utf-8")) | {part: 3}), encoding="utf-8")
+
+    assert run("show", path).exit_code == 2
+
+
 def test_a_night_beside_a_file_is_an_error(tmp_path: Path) -> None:
     result = run("show", tmp_path / "plan.json", "--night", NIGHT)
 

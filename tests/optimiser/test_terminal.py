@@ -87,3 +87,14 @@ def test_work_that_takes_a_while_is_one_plain_line_elsewhere(capsys: pytest.Capt
         pass
 
     assert capsys.readouterr().err == "planning\n"
+
+
+def test_work_that_takes_a_while_never_touches_standard_output(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+
+    with Terminal(as_json=True).working("planning [bold]x"):
+        pass
+
+    assert capsys.readouterr().out == ""
