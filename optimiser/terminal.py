@@ -45,7 +45,7 @@ class Terminal:
             for line in _plain_lines(headers, list(rows), numbers):
                 self.say(line)
             return
-        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, collapse_padding=True)
         for column, header in enumerate(headers):
             table.add_column(Text(header), justify="right" if column in numbers else "left", overflow="fold")
         for row in rows:
