@@ -8,6 +8,7 @@ took is given back where it is cheapest. How far the result is from the optimum 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -88,6 +89,15 @@ class _Levels:
         return np.where(levels >= self.lowest[:, None], levels, 0)
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Raise:
+    """So many levels more in a step, and the money they cost."""
+
+    step: int
+    levels: int
+    paid: float
+
+
 class _Quantiser:
     """Cuts chosen powers to levels and gives back the energy that the cut took, where it costs the least."""
 
@@ -126,17 +136,16 @@ class _Quantiser:
         return float(self._energy[row] @ self._level[row])
 
     def _give_back(self, row: int) -> None:
+        """Raises levels until the visit has what it needs, and on while the grid pays for taking more."""
         while True:
             missing_kwh = self._target_kwh[row] - self._delivered_kwh(row)
-            if missing_kwh <= ENERGY_TOLERANCE_KWH:
-                return
             move = next(self._raises(row, missing_kwh), None)
-            if move is None:
+            if move is None or (missing_kwh <= ENERGY_TOLERANCE_KWH and move.paid >= 0):
                 return
-            self._change(row, *move)
+            self._change(row, move.step, move.levels)
 
-    def _raises(self, row: int, missing_kwh: float) -> Iterator[tuple[int, int]]:
-        """Allowed raises (step, levels), the least money per useful kWh first."""
+    def _raises(self, row: int, missing_kwh: float) -> Iterator[_Raise]:
+        """Allowed raises, the least money per useful kWh first."""
         problem, bounds = self._problem, self._bounds
         current = self._level[row]
         change = np.where(current > 0, 1, bounds.lowest[row])
@@ -148,24 +157,30 @@ class _Quantiser:
         allowed &= gained_kwh <= room_kwh + ENERGY_TOLERANCE_KWH
         steps = np.flatnonzero(allowed)
         price = problem.import_price_per_kwh * problem.present[row] * problem.step_h * added_kw
-        above_kw = np.clip(
-            self._net_kw + added_kw - max(self._paid_peak_kw, float(self._net_kw.max())), 0.0, None
+        peak_kw = max(self._paid_peak_kw, float(self._net_kw.max()))
+        paid = price + problem.demand_charge_per_kw * np.clip(self._net_kw + added_kw - peak_kw, 0.0, None)
+        useful_kwh = (
+            np.clip(gained_kwh, None, missing_kwh) if missing_kwh > ENERGY_TOLERANCE_KWH else gained_kwh
         )
-        paid = price + problem.demand_charge_per_kw * above_kw
-        useful_kwh = np.minimum(gained_kwh, missing_kwh)
         for step in steps[np.argsort(paid[steps] / useful_kwh[steps], kind="stable")]:
-            if self._below_curve(row, int(step), int(change[step])):
-                yield int(step), int(change[step])
+            levels = int(change[step])
+            if self._below_curve(row, int(step), levels):
+                yield _Raise(step=int(step), levels=levels, paid=float(paid[step]))
 
     def _trim(self, row: int) -> None:
-        """Takes back what is more than needed, the dearest first: a switched-on minimum may give too much."""
+        """Takes back what is more than needed and costs money, the dearest first.
+
+        Switching on a minimum, or the leeway of the choice, may have given too much.
+        """
         problem, bounds = self._problem, self._bounds
         for step in np.argsort(-problem.import_price_per_kwh, kind="stable"):
             excess_kwh = self._delivered_kwh(row) - self._target_kwh[row]
-            if excess_kwh <= 0 or self._energy[row, step] <= 0 or self._level[row, step] == 0:
+            if excess_kwh <= 0 or problem.import_price_per_kwh[step] <= 0:
+                return
+            level = int(self._level[row, step])
+            if level == 0 or self._energy[row, step] <= 0:
                 continue
             spare = int((excess_kwh + ENERGY_TOLERANCE_KWH) / self._energy[row, step])
-            level = int(self._level[row, step])
             if spare >= level:
                 self._change(row, int(step), -level)
             elif spare > 0:
