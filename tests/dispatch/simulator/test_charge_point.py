@@ -6,9 +6,11 @@ import asyncio
 import base64
 from collections.abc import Mapping
 from datetime import timedelta
+from http import HTTPStatus
 from typing import Any
 
 from websockets.asyncio.server import ServerConnection, serve
+from websockets.http11 import Request, Response
 
 from dispatch.connection import Ending
 from dispatch.simulator.charge_point import Timing
@@ -159,6 +161,23 @@ async def test_a_server_of_another_tongue_is_left_alone() -> None:
         url = f"ws://127.0.0.1:{next(iter(server.sockets)).getsockname()[1]}"
         async with running(a_machine(started=False), url, clock), asyncio.timeout(WAIT_S):
             assert [await visits.get(), await visits.get()] == [None, None]
+
+
+async def test_who_is_turned_away_comes_back() -> None:
+    passwords = asyncio.Queue[str | None]()
+
+    def doorkeeper(connection: ServerConnection, request: Request) -> Response:
+        passwords.put_nowait(request.headers.get("Authorization"))
+        return connection.respond(HTTPStatus.UNAUTHORIZED, "no\n")
+
+    async def nobody(_: ServerConnection) -> None:
+        raise AssertionError("nobody comes in")
+
+    clock = SteppedClock()
+    async with serve(nobody, "127.0.0.1", 0, process_request=doorkeeper) as server:
+        url = f"ws://127.0.0.1:{next(iter(server.sockets)).getsockname()[1]}"
+        async with running(a_machine(started=False), url, clock), asyncio.timeout(WAIT_S):
+            assert await passwords.get() == await passwords.get()
 
 
 async def test_one_that_never_answers_a_profile_answers_the_rest() -> None:

@@ -13,8 +13,9 @@ import pytest
 
 from dispatch.simulator.depot import SimulationError, machines, simulate
 from dispatch.simulator.persona import Persona
+from optimiser.depot import Charger
 from optimiser.night import Night
-from tests.builders import NIGHT, a_depot, a_horizon, a_visit
+from tests.builders import NIGHT, a_depot, a_horizon, a_van, a_visit, an_ac_connector
 from tests.dispatch.simulator.gateway_builders import FAST, SteppedClock, a_gateway
 from tests.dispatch.simulator.simulator_builders import NOW, a_profile, stamp
 
@@ -64,6 +65,12 @@ def test_everything_that_does_not_fit_is_named_at_once() -> None:
         "arrival SoC of V9: no such visitor",
         "arrival SoC of V1: 140 %, 0 to 100 allowed",
     ]
+
+
+def test_a_charger_of_another_version_is_not_passed_off_as_one_of_this() -> None:
+    other = Charger(id="CP1", ocpp="2.0.1", connectors=(an_ac_connector(),))
+    with pytest.raises(SimulationError, match=r"only 1\.6 is simulated"):
+        machines(a_depot(vehicles=[a_van("V1")], chargers=[other]), two_vans(), meter_interval_s=60.0)
 
 
 async def test_a_depot_on_a_gateway(caplog: pytest.LogCaptureFixture) -> None:
