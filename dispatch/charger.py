@@ -6,6 +6,7 @@ Knows the keys under ``capabilities`` of a charger in ``depot.yaml``, and OCPP 1
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from pydantic import Field, ValidationError
@@ -21,8 +22,24 @@ _UNIT_WORDS: Mapping[str, RateUnit] = {
 """OCPP 1.6 §9.4 knows Current and Power; chargers in the field also say A, W, Amp, in any case."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Fault:
+    """One thing that cannot be: where it stands, what was found there and what is allowed."""
+
+    where: str
+    found: str
+    allowed: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: found {self.found}, allowed {self.allowed}"
+
+
 class CapabilityError(ValueError):
-    """The site says something of a charger that cannot be; one line per fault."""
+    """The site says something of a charger that cannot be, with all of its faults."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        super().__init__("\n".join(map(str, faults)))
+        self.faults = tuple(faults)
 
 
 class Capabilities(Value):
@@ -84,17 +101,17 @@ def capabilities_of(
     try:
         return Capabilities.model_validate(known | dict(charger.capabilities))
     except ValidationError as error:
-        allowed = ", ".join(Capabilities.model_fields)
-        lines = [
-            f"depot.yaml: chargers.{charger.id}.capabilities.{'.'.join(map(str, fault['loc']))}: "
-            + (
-                f"unknown key, allowed are {allowed}"
-                if fault["type"] == "extra_forbidden"
-                else f"found {fault['input']!r}: {fault['msg']}"
-            )
-            for fault in error.errors()
-        ]
-        raise CapabilityError("\n".join(lines)) from error
+        where = f"depot.yaml chargers.{charger.id}.capabilities"
+        faults = [_fault(where, dict(details)) for details in error.errors()]
+        raise CapabilityError(faults) from error
+
+
+def _fault(where: str, details: Mapping[str, Any]) -> Fault:
+    """A fault in words, from what pydantic says of it."""
+    name = ".".join(map(str, details["loc"]))
+    if details["type"] == "extra_forbidden":
+        return Fault(where=where, found=f"unknown key {name}", allowed=", ".join(Capabilities.model_fields))
+    return Fault(where=f"{where}.{name}", found=repr(details["input"]), allowed=str(details["msg"]))
 
 
 def reported_capabilities(configuration: Mapping[str, str]) -> dict[str, Any]:
