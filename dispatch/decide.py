@@ -64,11 +64,19 @@ class Write:
 
 
 @dataclass(frozen=True, kw_only=True)
+class HeldBack:
+    """Why a connector does not get what is wanted. ``unproven``: connectors that stand in the way by that."""
+
+    sentence: str
+    unproven: tuple[Place, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Decision:
     """What may be sent at once, all of it in any order and with any outcome, and what has to wait and why."""
 
     writes: tuple[Write, ...] = ()
-    held_back: Mapping[Place, str] = field(default_factory=dict)
+    held_back: Mapping[Place, HeldBack] = field(default_factory=dict)
 
 
 def edges_of(
@@ -132,10 +140,10 @@ def decide(
     if raises:
         return Decision(writes=raises)
     writes: list[Write] = []
-    held_back: dict[Place, str] = {}
+    held_back: dict[Place, HeldBack] = {}
     for place, profiles in waiting.items():
         view = views[place]
-        held_back[place] = load.reason(view, profiles, zone=zone)
+        held_back[place] = load.obstacle(view, profiles, zone=zone)
         clipped = tuple(load.clipped(view, profile) for profile in profiles)
         unsent = tuple(c for c in clipped if not _is_held(view.holding, c, now=instants[0]))
         if unsent and load.take(view, unsent):
@@ -196,24 +204,23 @@ class _Load:
         self._totals = [worst_case(room.bottleneck, self._exposures) for room in self._rooms]
         return True
 
-    def reason(self, view: _View, profiles: Sequence[LayerProfile], *, zone: ZoneInfo) -> str:
-        """Why new profiles cannot be taken, for people; empty where they can."""
-        for room, total, misfit in self._misfits(view, profiles):
-            if not misfit.any():
-                continue
-            index = int(np.argmax(misfit))
-            unit = "kW" if room.bottleneck.measure == "kw" else "A"
-            unproven = [
-                str(place)
-                for place in sorted(room.bottleneck.places)
-                if not self._views[place].holding.is_proven and place != view.holding.place
-            ]
-            because = f", as nothing is proven of {_listed(unproven)}" if unproven else ""
-            return (
-                f"held back: at {view.instants[index].astimezone(zone):%H:%M} the {room.bottleneck.name} could "
-                f"reach {total[index]:.1f} of {room.allowed[index]:.1f} {unit} for charging{because}"
-            )
-        return ""
+    def obstacle(self, view: _View, profiles: Sequence[LayerProfile], *, zone: ZoneInfo) -> HeldBack:
+        """Why new profiles cannot be taken whole."""
+        room, total, misfit = next(m for m in self._misfits(view, profiles) if m[2].any())
+        index = int(np.argmax(misfit))
+        unproven = tuple(
+            place
+            for place in sorted(room.bottleneck.places)
+            if not self._views[place].holding.is_proven and place != view.holding.place
+        )
+        unit = "kW" if room.bottleneck.measure == "kw" else "A"
+        sentence = (
+            f"held back: at {view.instants[index].astimezone(zone):%H:%M} the {room.bottleneck.name} could "
+            f"reach {total[index]:.1f} of {room.allowed[index]:.1f} {unit} for charging"
+        )
+        if unproven:
+            sentence += f", as nothing is proven of {_listed([str(place) for place in unproven])}"
+        return HeldBack(sentence=sentence, unproven=unproven)
 
     def clipped(self, view: _View, wanted: LayerProfile) -> LayerProfile:
         """As much of a profile as fits beside the worst case of all others; a floor is whole or nothing."""
