@@ -1,0 +1,309 @@
+"""One tick of the night: facts → re-plan if needed → decide → send → read back → meter → report.
+
+Idempotent: a second tick with the same facts sends nothing, and looks again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from dispatch.composite import effective
+from dispatch.decide import Write
+from dispatch.evidence import Evidence, Rung, Verdict
+from dispatch.floors import targets
+from dispatch.journal import Journal
+from dispatch.layers import lost_kwh
+from dispatch.occupants import Occupant, occupants, wirings, with_overrides
+from dispatch.push import Surroundings, Track, assumed_writes, begin_tracks, push, read_back, together
+from dispatch.report import NightReport, Row
+from dispatch.safety import Place
+from dispatch.station import LiveState, Outcome, StationProfile, Stations
+from dispatch.validate import Finding, judge_meter
+from optimiser.depot import Depot
+from optimiser.lp import SolverError
+from optimiser.night import Night
+from optimiser.plan import Plan
+from optimiser.replan import LiveVehicle, replan
+from optimiser.verify import PlanRefusedError
+
+METER_WAIT_S = 10.0
+"""How long a meter reading that was asked for is waited for. [s]"""
+CLOCK_GRAIN = timedelta(seconds=1)
+"""Chargers tell whole seconds, cut off."""
+LOSS_WORTH_SAYING_KWH = 0.05
+"""A plan that loses less than this to a charger's number of periods is not worth a sentence. [kWh]"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """What a tick knows when it begins to decide."""
+
+    live: LiveState
+    plan: Plan
+    base: Plan
+    there: Mapping[Place, Occupant]
+    is_replanned: bool = False
+    notes: tuple[str, ...] = ()
+
+
+async def tick(
+    depot: Depot, night: Night, plan: Plan, *, journal: Journal, stations: Stations
+) -> NightReport:
+    """One tick for a night with a stored plan.
+
+    Raises :class:`dispatch.station.StationsUnreachableError`; what was sent before is in the journal.
+    """
+    live = await _with_socs(await stations.live(), stations)
+    facts = gather(depot, night, plan, journal.base_plan(plan.night) or plan, live)
+    if facts.is_replanned:
+        journal.save_plan(facts.plan, kind="replan")
+    around = surroundings(depot, facts, journal=journal, stations=stations)
+    tracks = tracks_of(around, facts)
+    _distrust_overdrawn(around, tracks, live)
+    await read_back(around, tracks)
+    await push(around, tracks, live)
+    return report_of(around, tracks, facts, metered=await _meter(around, tracks))
+
+
+async def preview(
+    depot: Depot, night: Night, plan: Plan, *, journal: Journal, stations: Stations
+) -> list[Write]:
+    """What a tick would send if every charger shows what it has accepted, and accepts what it is sent.
+
+    Asks nothing of any charger and stores nothing.
+    """
+    live = await stations.live()
+    facts = gather(depot, night, plan, journal.base_plan(plan.night) or plan, live)
+    around = surroundings(depot, facts, journal=journal, stations=stations)
+    return assumed_writes(around, tracks_of(around, facts))
+
+
+def surroundings(depot: Depot, facts: Facts, *, journal: Journal, stations: Stations) -> Surroundings:
+    """What a push works with; its clock goes on from the live state's."""
+    loop = asyncio.get_running_loop()
+    begun = loop.time()
+
+    def clock() -> datetime:
+        return facts.live.now + timedelta(seconds=loop.time() - begun)
+
+    return Surroundings(depot=depot, plan=facts.plan, journal=journal, stations=stations, clock=clock)
+
+
+def gather(depot: Depot, night: Night, plan: Plan, base: Plan, live: LiveState) -> Facts:
+    """The facts, with a new plan where somebody would otherwise be short. Pure."""
+    there = occupants(depot, plan, live)
+    vehicles = [
+        LiveVehicle(
+            charger_id=place.charger_id,
+            connector_id=place.connector_id,
+            vehicle_id=occupant.vehicle.id,
+            soc_percent=occupant.soc_percent,
+        )
+        for place, occupant in there.items()
+    ]
+    try:
+        new = replan(depot, night, plan, vehicles, now=live.now)
+    except (PlanRefusedError, SolverError) as error:
+        note = f"cannot be planned again, the plan stays as it was: {error}"
+        return Facts(live=live, plan=plan, base=base, there=there, notes=(note,))
+    if new is None:
+        return Facts(live=live, plan=plan, base=base, there=there)
+    return Facts(live=live, plan=new, base=base, there=occupants(depot, new, live), is_replanned=True)
+
+
+def tracks_of(around: Surroundings, facts: Facts) -> list[Track]:
+    """Every connector with what it holds and should hold."""
+    depot = around.depot
+    held: dict[Place, list[StationProfile]] = {}
+    for charger in depot.chargers:
+        for profile, _ in around.journal.installed(charger.id):
+            held.setdefault(Place(charger.id, profile.connector_id), []).append(profile)
+    wanted = with_overrides(
+        targets(depot, facts.plan), facts.there, held, depot=depot, plan=facts.plan, base=facts.base
+    )
+    return begin_tracks(around, wanted, facts.live, wirings(depot, facts.there))
+
+
+def report_of(
+    around: Surroundings, tracks: Sequence[Track], facts: Facts, *, metered: Mapping[Place, Finding]
+) -> NightReport:
+    """What the tick found and did."""
+    rows = tuple(_row(around, track, facts, metered.get(track.place)) for track in tracks)
+    is_reachable = any(state.connected_since for state in facts.live.chargers)
+    sent = sum(len(track.sent) for track in tracks)
+    held_back = [track for track in tracks if track.held_back is not None and track.held_back.unproven]
+    has_plan = [track for track in tracks if not track.missing(around.clock())]
+    return NightReport(
+        plan=facts.plan,
+        at=around.clock(),
+        rows=rows,
+        sent=sent,
+        is_replanned=facts.is_replanned,
+        is_reachable=is_reachable,
+        was_refused=bool(held_back) and not sent and not has_plan,
+        notes=(*facts.notes, *_losses(tracks)),
+    )
+
+
+async def _with_socs(live: LiveState, stations: Stations) -> LiveState:
+    """The live state, after asking for a meter reading wherever a vehicle's SoC is not known yet."""
+    unknown = [place for place in _in_transaction(live) if not _tells_soc(live, place)]
+    if not unknown:
+        return live
+    return await _read_meters(stations, unknown, is_done=lambda new: all(_tells_soc(new, p) for p in unknown))
+
+
+async def _read_meters(
+    stations: Stations, asked: Sequence[Place], *, is_done: Callable[[LiveState], bool]
+) -> LiveState:
+    """Ask for readings and wait until they are there, at most :data:`METER_WAIT_S`."""
+
+    async def ask(place: Place) -> None:
+        await stations.trigger_meter_values(place.charger_id, connector_id=place.connector_id)
+
+    await together(ask(place) for place in asked)
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + METER_WAIT_S
+    live = await stations.live()
+    while not is_done(live) and loop.time() < deadline:
+        live = await stations.wait_for_change(after=live.now, timeout_s=deadline - loop.time())
+    return live
+
+
+def _distrust_overdrawn(around: Surroundings, tracks: Sequence[Track], live: LiveState) -> None:
+    """Take a connector whose meter showed more than its limits for unproven, whatever it reads back."""
+    for track in tracks:
+        finding = _metered(around, track, live)
+        track.is_overdrawn = finding is not None and finding.verdict is Verdict.CONTRADICTED
+
+
+async def _meter(around: Surroundings, tracks: Sequence[Track]) -> dict[Place, Finding]:
+    """Compare what vehicles draw with the limits in force, once those have settled."""
+    charging = [track for track in tracks if track.is_connected and track.transaction_id is not None]
+    settled = [track.held_since + _settle(around) for track in charging if track.held_since is not None]
+    if settled:
+        await asyncio.sleep(max(0.0, (max(settled) - around.clock()).total_seconds()))
+
+    def is_judged(track: Track, live: LiveState) -> bool:
+        meter = live.charger(track.place.charger_id).connector(track.place.connector_id).meter
+        return track.held_since is None or (
+            meter is not None and meter.at >= track.held_since + _settle(around)
+        )
+
+    live = await around.stations.live()
+    late = [track.place for track in charging if not is_judged(track, live)]
+    if late:
+        live = await _read_meters(
+            around.stations, late, is_done=lambda new: all(is_judged(track, new) for track in charging)
+        )
+    found: dict[Place, Finding] = {}
+    for track in tracks:
+        finding = _metered(around, track, live)
+        if finding is None:
+            continue
+        found[track.place] = finding
+        around.journal.add_evidence(
+            Evidence(
+                night=around.night,
+                at=around.clock(),
+                charger_id=track.place.charger_id,
+                connector_id=track.place.connector_id,
+                rung=Rung.METERED,
+                verdict=finding.verdict,
+                detail=finding.sentence,
+            )
+        )
+    return found
+
+
+def _settle(around: Surroundings) -> timedelta:
+    return timedelta(seconds=around.depot.policy.settle_s) + CLOCK_GRAIN
+
+
+def _metered(around: Surroundings, track: Track, live: LiveState) -> Finding | None:
+    """What the connector's meter says; None where no transaction runs, and so nothing is to be metered."""
+    state = live.charger(track.place.charger_id).connector(track.place.connector_id)
+    if track.transaction_id is None or state.transaction is None:
+        return None
+    reading, settle_s = state.meter, around.depot.policy.settle_s
+    begin = state.transaction.started_at if reading is None else reading.at - timedelta(seconds=settle_s)
+    return judge_meter(
+        reading,
+        effective(track.held, transaction_id=track.transaction_id, start=begin),
+        held_since=track.held_since,
+        settle_s=settle_s,
+        wiring=track.wiring,
+        zone=around.plan.horizon.zone,
+    )
+
+
+def _row(around: Surroundings, track: Track, facts: Facts, metered: Finding | None) -> Row:
+    missing = track.missing(around.clock())
+    failure = next(iter(track.failures.values()), None)
+    sentences: list[str] = []
+    accepted: Verdict | None = Verdict.CONFIRMED if track.held else None
+    if not track.is_connected:
+        sentences.append("not connected")
+        accepted = accepted if not missing else None
+    elif failure is not None:
+        words = "refuses its profile" if failure.outcome is Outcome.REFUSED else "does not answer"
+        sentences.append(f"{words}: {failure.reason}" if failure.reason else words)
+        accepted = Verdict.CONTRADICTED if failure.outcome is Outcome.REFUSED else Verdict.CANNOT_TELL
+    if track.held_back is not None:
+        sentences.append(track.held_back.sentence)
+    shown = track.comparison.finding if track.comparison is not None and track.held else None
+    if shown is not None and shown.sentence:
+        sentences.append(shown.sentence)
+    if metered is not None and metered.verdict is not Verdict.CONFIRMED:
+        sentences.append(metered.sentence)
+    verdicts = [f.verdict for f in (shown, metered) if f is not None]
+    if track.is_degraded:
+        sentences.append("degraded: no room for a floor under its plan")
+    return Row(
+        place=track.place,
+        vehicle_id=facts.there[track.place].vehicle.id if track.place in facts.there else None,
+        rungs={
+            Rung.PLANNED: Verdict.CONFIRMED,
+            Rung.SENT: Verdict.CONFIRMED if track.held or track.sent else None,
+            Rung.ACCEPTED: accepted,
+            Rung.READ_BACK: None if shown is None else shown.verdict,
+            Rung.METERED: None if metered is None else metered.verdict,
+        },
+        sentences=tuple(sentences),
+        needs_a_person=(
+            not track.is_connected
+            or failure is not None
+            or (track.held_back is not None and bool(track.held_back.unproven))
+            or Verdict.CONTRADICTED in verdicts
+            or Verdict.CONFIRMED not in verdicts
+        ),
+        has_override=track.target.override is not None,
+    )
+
+
+def _losses(tracks: Sequence[Track]) -> list[str]:
+    lost = {track.place: lost_kwh(track.target, track.base) for track in tracks}
+    return [
+        f"{place}: {kwh:.1f} kWh of its plan do not fit into the periods that the charger takes"
+        for place, kwh in lost.items()
+        if kwh >= LOSS_WORTH_SAYING_KWH
+    ]
+
+
+def _in_transaction(live: LiveState) -> list[Place]:
+    return [
+        Place(charger.charger_id, connector.connector_id)
+        for charger in live.chargers
+        for connector in charger.connectors
+        if charger.connected_since is not None and connector.transaction is not None
+    ]
+
+
+def _tells_soc(live: LiveState, place: Place) -> bool:
+    state = live.charger(place.charger_id).connector(place.connector_id)
+    if state.transaction is None or state.meter is None:
+        return state.transaction is None
+    return state.meter.at >= state.transaction.started_at and state.meter.soc_percent is not None

@@ -1,0 +1,133 @@
+"""The table of connectors after a tick: how far each has climbed, and a sentence where something is wrong. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from dispatch.evidence import Rung, Verdict
+from dispatch.safety import Place
+from optimiser.horizon import Horizon
+from optimiser.plan import Plan
+
+MARKS: Mapping[Verdict | None, str] = {
+    Verdict.CONFIRMED: "✓",
+    Verdict.CONTRADICTED: "✗",
+    Verdict.CANNOT_TELL: "?",
+    None: "–",
+}
+HEADERS = ("connector", "vehicle", "planned", "sent", "accepted", "read back", "metered", "")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One connector: what is known of each rung (None: not reached, or nothing to be known), and why."""
+
+    place: Place
+    vehicle_id: str | None
+    rungs: Mapping[Rung, Verdict | None]
+    sentences: tuple[str, ...] = ()
+    needs_a_person: bool = False
+    has_override: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class NightReport:
+    """What one tick found and did. ``sent`` counts profiles; ``was_refused``: nothing could be sent safely."""
+
+    plan: Plan
+    at: datetime
+    rows: tuple[Row, ...]
+    sent: int
+    is_replanned: bool = False
+    is_reachable: bool = True
+    was_refused: bool = False
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def needs_a_person(self) -> bool:
+        """Whether anything needs a person: a connector, or a vehicle that leaves short."""
+        return bool(self.short) or any(row.needs_a_person for row in self.rows)
+
+    @property
+    def short(self) -> tuple[str, ...]:
+        """A sentence for every vehicle that is planned to leave with less than it needs."""
+        local = self.plan.horizon.local
+        return tuple(
+            f"{visit.vehicle_id} leaves at {local(visit.departure):%H:%M} with "
+            f"{visit.planned_soc_percent:.0f} % instead of {visit.required_soc_percent:.0f} %"
+            for visit in self.plan.visits
+            if not visit.is_ready
+        )
+
+
+def table_rows(report: NightReport) -> list[tuple[str, ...]]:
+    """The table's cells, in the order of :data:`HEADERS`."""
+    return [
+        (
+            str(row.place),
+            (row.vehicle_id or "–") + (" (override)" if row.has_override else ""),
+            *(MARKS[row.rungs.get(rung)] for rung in Rung),
+            "; ".join(row.sentences),
+        )
+        for row in report.rows
+    ]
+
+
+def summary(report: NightReport) -> list[str]:
+    """What people read below the table."""
+    horizon = report.plan.horizon
+    wrong = [str(row.place) for row in report.rows if row.needs_a_person]
+    first = (
+        f"night of {report.plan.night}, {horizon.local(report.at):%Y-%m-%d %H:%M}: "
+        f"{_counted(report.sent, 'profile')} sent, {_confirmed(report.rows)} of {len(report.rows)} connectors "
+        "read back as they should be"
+    )
+    lines = [first]
+    if report.is_replanned:
+        lines.append(f"planned again at {_clock(report.plan.created_at, horizon)}")
+    lines += [*report.notes, *report.short]
+    if wrong:
+        lines.append(f"needs a person: {', '.join(wrong)}")
+    return lines
+
+
+def document(report: NightReport) -> dict[str, Any]:
+    """The report for programs; instants in local time with their offset."""
+    local = report.plan.horizon.local
+    return {
+        "night": report.plan.night.isoformat(),
+        "at": local(report.at).isoformat(),
+        "plan_created_at": local(report.plan.created_at).isoformat(),
+        "replanned": report.is_replanned,
+        "profiles_sent": report.sent,
+        "needs_a_person": report.needs_a_person,
+        "connectors": [
+            {
+                "charger_id": row.place.charger_id,
+                "connector_id": row.place.connector_id,
+                "vehicle_id": row.vehicle_id,
+                "override": row.has_override,
+                "rungs": {rung.value: row.rungs.get(rung) for rung in Rung},
+                "sentences": list(row.sentences),
+                "needs_a_person": row.needs_a_person,
+            }
+            for row in report.rows
+        ],
+        "short": list(report.short),
+        "notes": list(report.notes),
+    }
+
+
+def _confirmed(rows: Sequence[Row]) -> int:
+    return sum(row.rungs.get(Rung.READ_BACK) is Verdict.CONFIRMED for row in rows)
+
+
+def _clock(instant: datetime, horizon: Horizon) -> str:
+    return f"{horizon.local(instant):%H:%M}"
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
