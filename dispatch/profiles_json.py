@@ -1,0 +1,69 @@
+"""``profiles.json``: what each connector is allowed, and the very payloads that say so to its charger."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from dispatch.charger import Capabilities, capabilities_of
+from dispatch.evidence import Layer
+from dispatch.floors import targets
+from dispatch.layers import LayerProfile, Target, layer_profiles, lost_kwh
+from dispatch.ocpp16.requests import set_charging_profile
+from optimiser.depot import Depot
+from optimiser.horizon import format_instant
+from optimiser.plan import Plan
+from optimiser.profiles import ChargingProfile, charging_profiles
+
+SCHEMA = "depot-profiles/1"
+
+
+def render_profiles(depot: Depot, plan: Plan) -> str:
+    """The document ``depot-profiles/1`` of a plan, as text.
+
+    For chargers as ``depot.yaml`` has them: one that reports other capabilities gets other payloads. Raises
+    :class:`dispatch.charger.CapabilityError`.
+    """
+    profiles = zip(charging_profiles(plan, depot), targets(depot, plan), strict=True)
+    document = {
+        "schema": SCHEMA,
+        "depot": plan.depot,
+        "night": plan.night.isoformat(),
+        "plan_created_at": format_instant(plan.created_at),
+        "connectors": [_connector(depot, plan, profile, target) for profile, target in profiles],
+    }
+    return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
+
+
+def payload_document(wanted: LayerProfile) -> dict[str, Any]:
+    """The OCPP call that installs a profile, with the layer that it is."""
+    request = set_charging_profile(wanted.profile)
+    return {"layer": wanted.layer.value, "action": request.action, "payload": request.payload}
+
+
+def _connector(depot: Depot, plan: Plan, profile: ChargingProfile, target: Target) -> dict[str, Any]:
+    charger = depot.charger(profile.charger_id)
+    capabilities: Capabilities = capabilities_of(charger)
+    stack = layer_profiles(
+        target,
+        dict.fromkeys(Layer, capabilities),
+        is_degraded=capabilities.is_degraded(len(charger.connectors)),
+    )
+    local = plan.horizon.local
+    return {
+        "charger_id": profile.charger_id,
+        "connector_id": profile.connector_id,
+        "ocpp": charger.ocpp,
+        "periods": [
+            {
+                "start": local(period.start).isoformat(),
+                "end": local(period.end).isoformat(),
+                "limit_kw": period.limit_kw,
+                "limit_a": period.limit_a,
+                "phases": period.phases,
+            }
+            for period in profile.periods
+        ],
+        "lost_kwh": round(lost_kwh(target, capabilities), 3),
+        "payloads": [payload_document(wanted) for wanted in stack],
+    }
