@@ -1,0 +1,163 @@
+"""What is known of all chargers now: events go to the journal first, then into the live state."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+
+from dispatch.events import (
+    Booted,
+    Connected,
+    Disconnected,
+    Metered,
+    StationEvent,
+    StatusChanged,
+    TransactionEnded,
+    TransactionStarted,
+)
+from dispatch.journal import Journal
+from dispatch.station import ChargerState, ConnectorState, LiveState, MeterReading, Transaction, TransactionId
+
+Clock = Callable[[], datetime]
+
+AVAILABLE = "Available"
+"""Status of a connector that has no session (1.6 §4.9)."""
+
+
+class LiveDepot:
+    """The live state of the depot's chargers, and the only way in which the gateway records an event.
+
+    Where the journal cannot be written nothing is taken in: what is not written down is not answered either.
+    """
+
+    def __init__(self, charger_ids: Iterable[str], *, journal: Journal, clock: Clock) -> None:
+        self._chargers = {charger_id: ChargerState(charger_id=charger_id) for charger_id in charger_ids}
+        self._journal = journal
+        self._clock = clock
+        self._changed = asyncio.Event()
+        self._changed_at = datetime.min.replace(tzinfo=UTC)
+        self._is_closed = False
+        ended = journal.events(kinds=("transaction_ended",))
+        self._ended = {(e.charger_id, e.transaction_id) for e in ended if isinstance(e, TransactionEnded)}
+        for started in journal.open_transactions():
+            self._apply(started)
+
+    def state(self) -> LiveState:
+        """The state of all chargers now."""
+        return LiveState(now=self._clock(), chargers=tuple(self._chargers.values()))
+
+    def record(self, event: StationEvent) -> None:
+        """Write an event down, then take it in."""
+        self._journal.record_event(event)
+        self._apply(event)
+        self._changed_at = max(self._changed_at, event.received_at)
+        self._wake()
+
+    def configured(self, charger_id: str, configuration: Mapping[str, str]) -> None:
+        """Take in what a charger says of its configuration."""
+        self._update(charger_id, configuration=dict(configuration))
+
+    def has_ended(self, charger_id: str, transaction_id: TransactionId) -> bool:
+        """Whether a transaction is known to be over."""
+        return (charger_id, transaction_id) in self._ended
+
+    async def wait_for_change(self, *, after: datetime, timeout_s: float) -> LiveState:
+        """The state as soon as an event later than ``after`` has come, or when the time is over."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                while self._changed_at <= after and not self._is_closed:
+                    await self._changed.wait()
+        except TimeoutError:
+            pass
+        return self.state()
+
+    def close(self) -> None:
+        """Let nobody wait any longer."""
+        self._is_closed = True
+        self._wake()
+
+    def _wake(self) -> None:
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    def _apply(self, event: StationEvent) -> None:
+        charger_id = event.charger_id
+        if charger_id not in self._chargers:
+            return  # it is in the journal from a time when the depot had it
+        match event:
+            case Connected():
+                self._update(charger_id, connected_since=event.received_at)
+            case Disconnected():
+                self._update(charger_id, connected_since=None)
+            case Booted():
+                self._update(
+                    charger_id,
+                    booted_at=event.received_at,
+                    vendor=event.vendor,
+                    model=event.model,
+                    firmware=event.firmware,
+                )
+            case StatusChanged():
+                self._apply_status(event)
+            case TransactionStarted():
+                self._begin(
+                    charger_id,
+                    event.connector_id,
+                    Transaction(
+                        transaction_id=event.transaction_id, id_tag=event.id_tag, started_at=event.at
+                    ),
+                )
+            case TransactionEnded():
+                self._end(charger_id, event.transaction_id)
+            case Metered():
+                self._apply_reading(event)
+
+    def _apply_status(self, event: StatusChanged) -> None:
+        self._update_connector(event.charger_id, event.connector_id, status=event.status)
+        transaction = self._chargers[event.charger_id].connector(event.connector_id).transaction
+        # A charger that lost its transaction in a reboot says so in no other way than this.
+        if (
+            event.status == AVAILABLE
+            and transaction
+            and (event.at or event.received_at) > transaction.started_at
+        ):
+            self._end(event.charger_id, transaction.transaction_id)
+
+    def _apply_reading(self, event: Metered) -> None:
+        connector = self._chargers[event.charger_id].connector(event.connector_id)
+        if connector.meter is None or _age(event.reading) >= _age(connector.meter):
+            self._update_connector(event.charger_id, event.connector_id, meter=event.reading)
+        # A session that goes on from before we knew this charger is told by its readings alone.
+        if event.transaction_id is not None and not self.has_ended(event.charger_id, event.transaction_id):
+            known = connector.transaction
+            if known is None or known.transaction_id != event.transaction_id:
+                transaction = Transaction(transaction_id=event.transaction_id, started_at=event.reading.at)
+                self._begin(event.charger_id, event.connector_id, transaction)
+
+    def _begin(self, charger_id: str, connector_id: int, transaction: Transaction) -> None:
+        """A session on a connector, unless a later one is known there."""
+        known = self._chargers[charger_id].connector(connector_id).transaction
+        if known is None or known.started_at <= transaction.started_at:
+            self._update_connector(charger_id, connector_id, transaction=transaction)
+
+    def _end(self, charger_id: str, transaction_id: TransactionId) -> None:
+        self._ended.add((charger_id, transaction_id))
+        for connector in self._chargers[charger_id].connectors:
+            if connector.transaction and connector.transaction.transaction_id == transaction_id:
+                self._update_connector(charger_id, connector.connector_id, transaction=None)
+
+    def _update(self, charger_id: str, **changes: object) -> None:
+        self._chargers[charger_id] = self._chargers[charger_id].model_copy(update=changes)
+
+    def _update_connector(self, charger_id: str, connector_id: int, **changes: object) -> None:
+        charger = self._chargers[charger_id]
+        connectors = {connector.connector_id: connector for connector in charger.connectors}
+        known = connectors.get(connector_id, ConnectorState(connector_id=connector_id))
+        connectors[connector_id] = known.model_copy(update=changes)
+        self._update(charger_id, connectors=tuple(connectors[number] for number in sorted(connectors)))
+
+
+def _age(reading: MeterReading) -> datetime:
+    """When a reading was taken; not later than it came, so that a clock gone wrong does not hide all later ones."""
+    return min(reading.at, reading.received_at)

@@ -1,0 +1,166 @@
+"""A gateway with its journal on loopback, and charge points that are nothing but a socket."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.typing import Subprotocol
+
+from dispatch.gateway import Gateway, running
+from dispatch.gateway.live import Clock
+from dispatch.journal import Journal, open_journal
+from optimiser.depot import Depot, GatewaySettings
+from tests.builders import a_depot
+
+SOON_S = 10.0
+TOKEN = "token-of-the-tests"
+NOW = datetime(2025, 11, 10, 19, 30, tzinfo=UTC)
+
+
+def a_listening_depot(
+    depot: Depot | None = None,
+    *,
+    security_profile: int = 1,
+    listen: str = "127.0.0.1:0",
+    api: str = "127.0.0.1:0",
+) -> Depot:
+    return replace(
+        depot or a_depot(),
+        gateway=GatewaySettings(listen=listen, api=api, security_profile=security_profile),
+    )
+
+
+def passwords(depot: Depot) -> dict[str, str]:
+    return {charger.id: f"password-of-{charger.id}" for charger in depot.chargers}
+
+
+def a_journal(folder: Path) -> Journal:
+    return open_journal("sqlite:///depot.db", folder)
+
+
+def basic(user: str, password: str | bytes) -> dict[str, str]:
+    secret = password.encode() if isinstance(password, str) else password
+    return {"Authorization": "Basic " + base64.b64encode(user.encode() + b":" + secret).decode()}
+
+
+@asynccontextmanager
+async def a_gateway(
+    folder: Path,
+    depot: Depot | None = None,
+    *,
+    journal: Journal | None = None,
+    clock: Clock = lambda: datetime.now(UTC),
+    call_timeout_s: float = 20.0,
+) -> AsyncIterator[Gateway]:
+    depot = depot or a_listening_depot()
+    own = journal or a_journal(folder)
+    try:
+        async with running(
+            depot,
+            own,
+            credentials=passwords(depot),
+            api_token=TOKEN,
+            clock=clock,
+            call_timeout_s=call_timeout_s,
+        ) as gateway:
+            yield gateway
+    finally:
+        if journal is None:
+            own.close()
+
+
+@dataclass(kw_only=True)
+class ChargePoint:
+    """A charge point that answers GetConfiguration by itself and says nothing that it is not told to."""
+
+    socket: ClientConnection
+    configuration: Sequence[Mapping[str, Any]] = ()
+    sent_by_gateway: list[Any] = field(default_factory=list)
+    _count: int = 0
+
+    async def call(self, action: str, payload: Any, *, message_id: str | None = None) -> Any:
+        """Make a call and return the payload of its answer, or the whole CALLERROR."""
+        self._count += 1
+        message_id = message_id or f"cp-{self._count}"
+        await self.send([2, message_id, action, payload])
+        answer = await self.receive(lambda message: message[0] != 2)
+        assert answer[1] == message_id
+        return answer[2] if answer[0] == 3 else answer
+
+    async def send(self, document: Any) -> None:
+        await self.socket.send(json.dumps(document))
+
+    async def receive(self, wanted: Callable[[Any], bool] = lambda _: True) -> Any:
+        """The next message that is wanted; configuration questions are answered on the way."""
+        async with asyncio.timeout(SOON_S):
+            while True:
+                message = json.loads(await self.socket.recv())
+                self.sent_by_gateway.append(message)
+                if message[0] == 2 and message[2] == "GetConfiguration":
+                    await self.send([3, message[1], {"configurationKey": list(self.configuration)}])
+                elif wanted(message):
+                    return message
+
+    async def answer(self, action: str, payload: Any) -> Any:
+        """Wait for a call of the gateway, answer it, and return its payload."""
+        message = await self.receive(lambda message: message[0] == 2)
+        assert message[2] == action
+        await self.send([3, message[1], payload])
+        return message[3]
+
+    async def until_closed(self) -> int:
+        """Take whatever comes until the gateway closes the socket; returns its close code."""
+        async with asyncio.timeout(SOON_S):
+            async for _ in self.socket:
+                pass
+        return self.socket.close_code or 0
+
+    async def boot(self) -> Any:
+        return await self.call(
+            "BootNotification",
+            {"chargePointVendor": "ACME", "chargePointModel": "One", "firmwareVersion": "1.0"},
+        )
+
+    async def start(self, *, id_tag: str = "TAG-V1", timestamp: str = "2025-11-10T19:00:00Z") -> Any:
+        return await self.call(
+            "StartTransaction",
+            {"connectorId": 1, "idTag": id_tag, "meterStart": 12345, "timestamp": timestamp},
+        )
+
+
+@asynccontextmanager
+async def a_charge_point(
+    gateway: Gateway,
+    charger_id: str = "CP1",
+    *,
+    password: str | bytes | None = None,
+    subprotocols: Sequence[str] | None = ("ocpp1.6",),
+    path: str | None = None,
+    configuration: Sequence[Mapping[str, Any]] = (),
+) -> AsyncIterator[ChargePoint]:
+    async with connect(
+        f"ws://{gateway.ocpp}/{path if path is not None else quote(charger_id, safe='')}",
+        subprotocols=None if subprotocols is None else [Subprotocol(name) for name in subprotocols],
+        additional_headers=basic(charger_id, password or f"password-of-{charger_id}"),
+        compression=None,
+        proxy=None,
+    ) as socket:
+        yield ChargePoint(socket=socket, configuration=configuration)
+
+
+async def eventually(condition: Callable[[], bool], gateway: Gateway) -> None:
+    """Wait until the gateway's state fulfils a condition."""
+    async with asyncio.timeout(SOON_S):
+        while not condition():
+            state = await gateway.stations.live()
+            await gateway.stations.wait_for_change(after=state.now, timeout_s=0.05)
