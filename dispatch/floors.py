@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dispatch.composite import Limit
-from dispatch.layers import HEAD_START, Target
+from dispatch.layers import Target, with_head_start
 from dispatch.safety import Bottleneck, Draw, Place, Wiring, bottlenecks, room, room_without_plan
 from optimiser.depot import DC_STEP_KW, Connector, Depot
 from optimiser.horizon import FloatArray
@@ -65,7 +65,7 @@ def targets(depot: Depot, plan: Plan) -> tuple[Target, ...]:
     While a visit is planned the plan holds; outside, the floor does, as far as the plan leaves room for it.
     """
     floor_kw = floors(depot)
-    begin = min(plan.horizon.start, plan.created_at) - HEAD_START
+    begin = with_head_start(min(plan.horizon.start, plan.created_at))
     result = []
     for (charger, connector), profile in zip(depot.connectors(), charging_profiles(plan, depot), strict=True):
         place = Place(charger.id, connector.id)

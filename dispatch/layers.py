@@ -54,13 +54,18 @@ def profile_id(connector_id: int, layer: Layer) -> int:
     return connector_id * 10 + _SLOTS[layer]
 
 
+def with_head_start(instant: datetime) -> datetime:
+    """When a profile begins that is to hold from an instant on: in whole seconds, as chargers are told it."""
+    return (instant - HEAD_START).replace(microsecond=0)
+
+
 def with_override(target: Target, plan: Plan, visit: PlannedVisit, transaction: Transaction) -> Target:
     """The target with the plan as an override of a running transaction, until its visit or the night ends.
 
     It begins when the plan was made, not when it is sent, so that it is the same at every tick.
     """
-    begin = max(target.plan.start, min(plan.created_at, visit.departure) - HEAD_START)
-    end = min(visit.departure, plan.horizon.end)
+    begin = max(target.plan.start, with_head_start(min(plan.created_at, visit.departure)))
+    end = min(visit.departure.replace(microsecond=0), plan.horizon.end)
     periods = [
         replace(period, start=max(period.start, begin), end=min(period.end, end))
         for period in target.plan.periods

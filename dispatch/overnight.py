@@ -224,9 +224,9 @@ def _settle(around: Surroundings) -> timedelta:
 
 
 def _metered(around: Surroundings, track: Track, live: LiveState) -> Finding | None:
-    """What the connector's meter says; None where no transaction runs, and so nothing is to be metered."""
+    """What the connector's meter says; None where no transaction runs or no limit was accepted."""
     state = live.charger(track.place.charger_id).connector(track.place.connector_id)
-    if track.transaction_id is None or state.transaction is None:
+    if track.transaction_id is None or state.transaction is None or not track.held:
         return None
     reading, settle_s = state.meter, around.depot.policy.settle_s
     begin = state.transaction.started_at if reading is None else reading.at - timedelta(seconds=settle_s)
