@@ -49,37 +49,41 @@ class Capabilities(Value):
     """
 
     unit: Literal["A", "W", "auto"] = Field(
-        "auto",
+        default="auto",
         description="Unit of limits on AC; auto: A. DC limits are always in W. "
         "Reported: ChargingScheduleAllowedChargingRateUnit (OCPP 1.6 §9.4).",
     )
     max_periods: int = Field(
-        24,
+        default=24,
         ge=2,
         description="Periods that one schedule may have. Reported: ChargingScheduleMaxPeriods (§9.4). "
         "24 is what most chargers report.",
     )
     max_stack_level: int = Field(
-        1,
+        default=1,
         ge=0,
         description="Highest stack level that may be used. Reported: ChargeProfileMaxStackLevel (§9.4).",
     )
     max_profiles: int | None = Field(
-        None,
+        default=None,
         ge=1,
         description="Profiles that can be installed at once, all connectors together; not given: enough. "
         "Reported: MaxChargingProfilesInstalled (§9.4).",
     )
-    stack_level_floor: int = Field(0, ge=0, description="Stack level of the floor, which has no expiry.")
-    stack_level_plan: int = Field(1, ge=0, description="Stack level of the night's plan, over the floor.")
+    stack_level_floor: int = Field(
+        default=0, ge=0, description="Stack level of the floor, which has no expiry."
+    )
+    stack_level_plan: int = Field(
+        default=1, ge=0, description="Stack level of the night's plan, over the floor."
+    )
     limit_step_a: float = Field(
-        0.1,
+        default=0.1,
         ge=0.1,
         description="Step to which limits in A are cut down; OCPP carries one decimal, some chargers take "
         "only halves or whole amperes.",
     )
     number_phases: Literal["send", "omit"] = Field(
-        "send",
+        default="send",
         description="Whether numberPhases goes with AC limits; where it is missing chargers assume 3 (§7.14).",
     )
 
