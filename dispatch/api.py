@@ -46,6 +46,7 @@ CONNECT_S = 5.0
 SHUTDOWN_S = 2
 """How long a request under way is waited for when the API is shut down. [s]"""
 
+BEARER = HTTPBearer(auto_error=False)
 Answer = TypeVar("Answer", bound=Value)
 
 
@@ -65,9 +66,8 @@ class MeterQuestion(Value):
 
 def create_app(stations: Stations, *, token: str) -> FastAPI:
     """The API over some stations, for requests with this bearer token."""
-    bearer = HTTPBearer(auto_error=False)
 
-    def check_token(given: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]) -> None:
+    def check_token(given: Annotated[HTTPAuthorizationCredentials | None, Depends(BEARER)]) -> None:
         if given is None or not hmac.compare_digest(given.credentials.encode(), token.encode()):
             raise HTTPException(401, "wrong or missing token", headers={"WWW-Authenticate": "Bearer"})
 

@@ -17,7 +17,7 @@ OCCURRENCE = "OccurenceConstraintViolation"
 PROPERTY = "PropertyConstraintViolation"
 TYPE = "TypeConstraintViolation"
 
-LARGEST_NUMBER = 1e12
+LARGEST_NUMBER = 1e15
 """A register in Wh that counts more has overflowed; beyond are numbers that no arithmetic here can carry."""
 
 

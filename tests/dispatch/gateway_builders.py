@@ -8,7 +8,7 @@ import json
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -19,6 +19,7 @@ from websockets.typing import Subprotocol
 from dispatch.gateway import Gateway, running
 from dispatch.gateway.live import Clock
 from dispatch.journal import Journal, open_journal
+from dispatch.station import Purpose, SchedulePeriod, StationProfile
 from optimiser.depot import Depot, GatewaySettings
 from tests.builders import a_depot
 
@@ -164,3 +165,23 @@ async def eventually(condition: Callable[[], bool], gateway: Gateway) -> None:
         while not condition():
             state = await gateway.stations.live()
             await gateway.stations.wait_for_change(after=state.now, timeout_s=0.05)
+
+
+def a_profile(*, connector_id: int = 1, limit: float = 16.0) -> StationProfile:
+    return StationProfile(
+        profile_id=7,
+        connector_id=connector_id,
+        purpose=Purpose.TX_DEFAULT,
+        stack_level=0,
+        start=NOW,
+        duration_s=86400,
+        valid_from=NOW,
+        valid_to=NOW + timedelta(days=1),
+        unit="A",
+        periods=(SchedulePeriod(start_s=0, limit=limit, number_phases=3),),
+    )
+
+
+def meter_values(*, power_w: str = "11040", at: str = "2025-11-10T19:05:00Z", **more: Any) -> dict[str, Any]:
+    sampled = {"value": power_w, "measurand": "Power.Active.Import", "unit": "W"}
+    return {"connectorId": 1, "meterValue": [{"timestamp": at, "sampledValue": [sampled]}], **more}

@@ -2,13 +2,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from dispatch.events import (
     Connected,
@@ -18,123 +15,20 @@ from dispatch.events import (
     TransactionEnded,
     TransactionStarted,
 )
-from dispatch.gateway import Gateway, GatewaySettingsError
-from dispatch.station import Outcome, Purpose, SchedulePeriod, StationProfile
-from optimiser.depot import Charger, Policy
-from tests.builders import a_depot, an_ac_connector
+from dispatch.station import Outcome
+from optimiser.depot import Policy
+from tests.builders import a_depot
 from tests.dispatch.gateway_builders import (
     NOW,
-    SOON_S,
     ChargePoint,
     a_charge_point,
     a_gateway,
     a_journal,
     a_listening_depot,
+    a_profile,
     eventually,
+    meter_values,
 )
-
-
-def a_profile(*, connector_id: int = 1, limit: float = 16.0) -> StationProfile:
-    return StationProfile(
-        profile_id=7,
-        connector_id=connector_id,
-        purpose=Purpose.TX_DEFAULT,
-        stack_level=0,
-        start=NOW,
-        duration_s=86400,
-        valid_from=NOW,
-        valid_to=NOW + timedelta(days=1),
-        unit="A",
-        periods=(SchedulePeriod(start_s=0, limit=limit, number_phases=3),),
-    )
-
-
-def meter_values(*, power_w: str = "11040", at: str = "2025-11-10T19:05:00Z", **more: Any) -> dict[str, Any]:
-    sampled = {"value": power_w, "measurand": "Power.Active.Import", "unit": "W"}
-    return {"connectorId": 1, "meterValue": [{"timestamp": at, "sampledValue": [sampled]}], **more}
-
-
-async def refused(gateway: Gateway, charger_id: str = "CP1", **options: Any) -> int:
-    with pytest.raises(InvalidStatus) as caught:
-        async with a_charge_point(gateway, charger_id, **options):
-            pass
-    return caught.value.response.status_code
-
-
-# ── who may come in ──────────────────────────────────────────────────────────────────────────────────────
-
-
-async def test_a_charger_that_is_not_in_the_depot_gets_404(tmp_path: Path) -> None:
-    async with a_gateway(tmp_path) as gateway:
-        assert await refused(gateway, "CP99") == 404
-        assert await refused(gateway, "CP1", path="") == 404
-        assert await refused(gateway, "CP1", path="CP1/more") == 404
-
-
-async def test_a_wrong_password_gets_401(tmp_path: Path) -> None:
-    async with a_gateway(tmp_path) as gateway:
-        assert await refused(gateway, password="wrong") == 401
-        assert await refused(gateway, password="password-of-CP2") == 401
-
-
-async def test_the_name_in_the_path_and_the_user_must_be_the_same(tmp_path: Path) -> None:
-    async with a_gateway(tmp_path) as gateway:
-        assert await refused(gateway, "CP2", path="CP1") == 401
-
-
-async def test_a_charger_without_password_is_let_in_under_security_profile_0(tmp_path: Path) -> None:
-    async with (
-        a_gateway(tmp_path, a_listening_depot(security_profile=0)) as gateway,
-        a_charge_point(gateway, password="whatever") as charge_point,
-    ):
-        assert (await charge_point.boot())["status"] == "Accepted"
-
-
-async def test_an_id_may_hold_what_a_path_may_not(tmp_path: Path) -> None:
-    charger = Charger(id="Hof 3/ä", connectors=(an_ac_connector(),))
-    depot = a_listening_depot(a_depot(chargers=[charger]))
-    async with a_gateway(tmp_path, depot) as gateway, a_charge_point(gateway, charger.id) as charge_point:
-        assert (await charge_point.boot())["status"] == "Accepted"
-
-
-async def test_v68_a_handshake_without_a_protocol_in_common_is_finished_and_closed(tmp_path: Path) -> None:
-    async with a_gateway(tmp_path) as gateway:
-        for offered in (("ocpp0.1",), None):
-            async with a_charge_point(gateway, subprotocols=offered) as charge_point:
-                assert charge_point.socket.subprotocol is None
-                with pytest.raises(ConnectionClosed):
-                    await charge_point.socket.recv()
-        assert (await gateway.stations.live()).charger("CP1").connected_since is None
-
-
-async def test_v68_ocpp16_is_chosen_from_several(tmp_path: Path) -> None:
-    async with (
-        a_gateway(tmp_path) as gateway,
-        a_charge_point(gateway, subprotocols=("ocpp0.1", "ocpp1.6")) as charge_point,
-    ):
-        assert charge_point.socket.subprotocol == "ocpp1.6"
-
-
-@pytest.mark.parametrize(
-    ("settings", "problem"),
-    [
-        ({"security_profile": 2}, "not served yet"),
-        ({"security_profile": 3}, "not served yet"),
-        ({"security_profile": 0, "listen": "0.0.0.0:0"}, "only a loopback"),
-        ({"api": "192.0.2.1:9001"}, "must be a loopback"),
-        ({"api": "9001"}, "must be host:port"),
-        ({"listen": "127.0.0.1:http"}, "must be host:port"),
-    ],
-)
-async def test_settings_that_are_not_served_are_refused(
-    tmp_path: Path, settings: dict[str, Any], problem: str
-) -> None:
-    with pytest.raises(GatewaySettingsError, match=problem):
-        async with a_gateway(tmp_path, a_listening_depot(**settings)):
-            pass
-
-
-# ── what a charger is answered ───────────────────────────────────────────────────────────────────────────
 
 
 async def test_a_boot_is_accepted_with_the_gateways_time(tmp_path: Path) -> None:
@@ -386,9 +280,6 @@ async def test_a_payload_that_cannot_be_read_gets_the_code_for_it_and_is_not_fat
         assert (await charge_point.boot())["status"] == "Accepted"
 
 
-# ── sockets that come and go ─────────────────────────────────────────────────────────────────────────────
-
-
 def kinds(events: list[StationEvent]) -> list[str]:
     return [event.kind for event in events]
 
@@ -448,171 +339,6 @@ async def test_an_event_is_in_the_journal_before_its_answer_is_sent(tmp_path: Pa
     journal.close()
 
 
-# ── the verbs ────────────────────────────────────────────────────────────────────────────────────────────
-
-
-async def test_a_start_that_arrives_while_our_call_waits_is_answered_at_once(tmp_path: Path) -> None:
-    async with (
-        a_gateway(tmp_path) as gateway,
-        a_charge_point(gateway) as charge_point,
-        asyncio.TaskGroup() as tasks,
-    ):
-        setting = tasks.create_task(gateway.stations.set_profile("CP1", a_profile()))
-        call = await charge_point.receive()
-        assert call[2] == "SetChargingProfile"
-        started = await charge_point.start()
-        assert started["transactionId"] > 0
-        assert not setting.done()
-        await charge_point.send([3, call[1], {"status": "Accepted"}])
-        reply = await setting
-        assert (reply.outcome, reply.message_id) == (Outcome.ACCEPTED, call[1])
-
-
-async def test_v61_a_default_profile_reaches_the_charger_in_full(tmp_path: Path) -> None:
-    async with (
-        a_gateway(tmp_path) as gateway,
-        a_charge_point(gateway) as charge_point,
-        asyncio.TaskGroup() as tasks,
-    ):
-        await charge_point.boot()
-        setting = tasks.create_task(gateway.stations.set_profile("CP1", a_profile()))
-        payload = await charge_point.answer("SetChargingProfile", {"status": "Accepted"})
-        assert payload["connectorId"] == 1
-        profile = payload["csChargingProfiles"]
-        assert profile["chargingProfilePurpose"] == "TxDefaultProfile"
-        assert profile["chargingProfileKind"] == "Absolute"
-        assert {"validFrom", "validTo"} < profile.keys()
-        assert not {"transactionId", "recurrencyKind"} & profile.keys()
-        assert {"startSchedule", "duration"} < profile["chargingSchedule"].keys()
-        assert [p["startPeriod"] for p in profile["chargingSchedule"]["chargingSchedulePeriod"]] == [0]
-        assert (await setting).outcome is Outcome.ACCEPTED
-
-
-async def test_v66_a_composite_schedule_is_asked_and_shown_as_it_comes(tmp_path: Path) -> None:
-    async with (
-        a_gateway(tmp_path) as gateway,
-        a_charge_point(gateway) as charge_point,
-        asyncio.TaskGroup() as tasks,
-    ):
-        asking = tasks.create_task(
-            gateway.stations.composite_schedule("CP1", connector_id=1, duration_s=300, unit="W")
-        )
-        payload = await charge_point.answer(
-            "GetCompositeSchedule",
-            {
-                "status": "Accepted",
-                "connectorId": 1,
-                "scheduleStart": "2025-11-10T19:30:00Z",
-                "chargingSchedule": {
-                    "duration": 300,
-                    "chargingRateUnit": "A",
-                    "chargingSchedulePeriod": [{"startPeriod": 0, "limit": 99.9}],
-                },
-            },
-        )
-        assert payload == {"connectorId": 1, "duration": 300, "chargingRateUnit": "W"}
-        reply = await asking
-        assert reply.reply.outcome is Outcome.ACCEPTED
-        assert reply.schedule is not None
-        assert (reply.schedule.unit, reply.schedule.periods[0].limit) == ("A", 99.9)
-
-
-async def test_removing_a_profile_that_a_charger_does_not_have_has_worked(tmp_path: Path) -> None:
-    async with (
-        a_gateway(tmp_path) as gateway,
-        a_charge_point(gateway) as charge_point,
-        asyncio.TaskGroup() as tasks,
-    ):
-        clearing = tasks.create_task(gateway.stations.clear_profile("CP1", 7))
-        assert await charge_point.answer("ClearChargingProfile", {"status": "Unknown"}) == {"id": 7}
-        assert (await clearing).outcome is Outcome.ACCEPTED
-
-
-async def test_meter_values_that_were_asked_for_arrive_in_the_live_state(tmp_path: Path) -> None:
-    async with (
-        a_gateway(tmp_path) as gateway,
-        a_charge_point(gateway) as charge_point,
-        asyncio.TaskGroup() as tasks,
-    ):
-        before = (await gateway.stations.live()).now
-        waiting = tasks.create_task(gateway.stations.wait_for_change(after=before, timeout_s=SOON_S))
-        asking = tasks.create_task(gateway.stations.trigger_meter_values("CP1", connector_id=1))
-        payload = await charge_point.answer("TriggerMessage", {"status": "Accepted"})
-        assert payload == {"requestedMessage": "MeterValues", "connectorId": 1}
-        assert (await asking).outcome is Outcome.ACCEPTED
-        await charge_point.call("MeterValues", meter_values())
-        meter = (await waiting).charger("CP1").connector(1).meter
-        assert meter is not None
-
-
-@pytest.mark.parametrize(
-    ("answer", "reason"),
-    [
-        ([3, {"status": "Rejected"}], "Rejected"),
-        ([3, {"status": "NotSupported"}], "NotSupported"),
-        ([3, {"status": ["Accepted"]}], "answered without a status"),
-        ([3, {}], "answered without a status"),
-        ([3, "Accepted"], "answered without a status"),
-        ([3], "answered without a status"),
-        ([4, "OccurrenceConstraintViolation", "too many", {}], "OccurrenceConstraintViolation: too many"),
-        ([4, "NoSuchCode", "", {}], "NoSuchCode"),
-    ],
-)
-async def test_whatever_is_not_accepted_is_refused_with_its_reason(
-    tmp_path: Path, answer: list[Any], reason: str
-) -> None:
-    async with (
-        a_gateway(tmp_path) as gateway,
-        a_charge_point(gateway) as charge_point,
-        asyncio.TaskGroup() as tasks,
-    ):
-        setting = tasks.create_task(gateway.stations.set_profile("CP1", a_profile()))
-        call = await charge_point.receive()
-        await charge_point.send([answer[0], call[1], *answer[1:]])
-        reply = await setting
-        assert (reply.outcome, reply.reason) == (Outcome.REFUSED, reason)
-
-
-async def test_a_charger_that_is_away_is_an_outcome(tmp_path: Path) -> None:
-    async with a_gateway(tmp_path) as gateway:
-        for charger_id in ("CP1", "CP99"):
-            reply = await gateway.stations.set_profile(charger_id, a_profile())
-            assert reply.outcome is Outcome.NOT_CONNECTED
-        composite = await gateway.stations.composite_schedule("CP1", connector_id=1, duration_s=60, unit="A")
-        assert composite.reply.outcome is Outcome.NOT_CONNECTED
-
-
-async def test_a_charger_that_never_answers_is_an_outcome(tmp_path: Path) -> None:
-    async with a_gateway(tmp_path, call_timeout_s=0.05) as gateway, a_charge_point(gateway):
-        reply = await gateway.stations.set_profile("CP1", a_profile())
-        assert reply.outcome is Outcome.NO_ANSWER
-
-
-async def test_a_socket_that_dies_with_a_call_pending_is_an_outcome(tmp_path: Path) -> None:
-    async with (
-        a_gateway(tmp_path, call_timeout_s=60.0) as gateway,
-        a_charge_point(gateway) as charge_point,
-        asyncio.TaskGroup() as tasks,
-    ):
-        setting = tasks.create_task(gateway.stations.set_profile("CP1", a_profile()))
-        await charge_point.receive()
-        charge_point.socket.transport.abort()
-        async with asyncio.timeout(SOON_S):
-            assert (await setting).outcome is Outcome.NO_ANSWER
-
-
-async def test_a_profile_that_16_does_not_know_never_reaches_a_charger(tmp_path: Path) -> None:
-    async with a_gateway(tmp_path) as gateway, a_charge_point(gateway):
-        with pytest.raises(ValueError, match="only a TxProfile"):
-            await gateway.stations.set_profile("CP1", a_profile().model_copy(update={"transaction_id": 5}))
-
-
-async def test_a_wait_ends_when_the_time_is_over(tmp_path: Path) -> None:
-    async with a_gateway(tmp_path) as gateway:
-        state = await gateway.stations.wait_for_change(after=datetime.now(UTC), timeout_s=0.01)
-        assert len(state.chargers) == 2
-
-
 async def test_every_frame_is_kept_with_its_id_and_action(tmp_path: Path) -> None:
     recorded: list[tuple[str, str | None, str | None]] = []
     journal = a_journal(tmp_path)
@@ -657,11 +383,3 @@ async def test_a_vendor_with_a_lone_surrogate_is_kept_without_it(tmp_path: Path)
         )
         assert (await gateway.stations.live()).charger("CP1").vendor == "A?"
         assert (await gateway.stations.live()).model_dump_json()
-
-
-async def test_all_problems_of_the_settings_are_told_at_once(tmp_path: Path) -> None:
-    depot = a_listening_depot(listen="nowhere", api="192.0.2.1:1", security_profile=2)
-    with pytest.raises(GatewaySettingsError) as caught:
-        async with a_gateway(tmp_path, replace(depot)):
-            pass
-    assert len(caught.value.problems) == 3
