@@ -6,8 +6,6 @@ import time
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-import numpy as np
-
 from optimiser.accounting import assemble_plan
 from optimiser.depot import Depot
 from optimiser.horizon import FloatArray
@@ -31,9 +29,7 @@ class Decision:
     @property
     def shortfall_kwh(self) -> FloatArray:
         """What each visit leaves without, shape (V,). [kWh, battery side]"""
-        delivered_kwh = (self.problem.energy_per_kw() * self.power_kw).sum(axis=1)
-        short_kwh: FloatArray = np.clip(self.problem.need_kwh - delivered_kwh, 0.0, None)
-        return short_kwh
+        return self.problem.shortfall_kwh(self.power_kw)
 
     def solver(self, cost_total: float) -> Solver:
         """How a plan of this cost was found, with the bound for its own shortfall."""

@@ -15,6 +15,7 @@ from optimiser.accounting import presence, required_kwh
 from optimiser.depot import ChargeCurve, Connector, Depot, Feeder, PowerRange, power_range
 from optimiser.horizon import FloatArray
 from optimiser.night import Night, Visit
+from optimiser.tariff import billing_means
 
 BoolArray = npt.NDArray[np.bool_]
 
@@ -151,6 +152,20 @@ class Problem:
     def energy_per_kw(self) -> FloatArray:
         """Battery kWh that one grid kW gives in every step, shape (V, T)."""
         return self.efficiency[:, None] * self.present * self.step_h
+
+    def shortfall_kwh(self, power_kw: FloatArray) -> FloatArray:
+        """What powers (V, T) leave each visit without, shape (V,)."""
+        missing_kwh: FloatArray = self.need_kwh - (self.energy_per_kw() * power_kw).sum(axis=1)
+        return np.clip(missing_kwh, 0.0, None)
+
+    def money(self, power_kw: FloatArray) -> float:
+        """Money for powers (V, T): energy, and the demand charge beyond the peak so far."""
+        drawn_kw = (self.present * power_kw).sum(axis=0)
+        unsold_kw = np.minimum(drawn_kw, self.surplus_kw)
+        energy = self.import_price_per_kwh * (drawn_kw - unsold_kw) + self.export_price_per_kwh * unsold_kw
+        peak_kw = float(billing_means(power_kw.sum(axis=0) + self.net_base_kw, self.billing_steps).max())
+        demand = self.demand_charge_per_kw * max(0.0, peak_kw - self.peak_so_far_kw)
+        return float(energy.sum() * self.step_h) + demand
 
     def taper_pieces(self, visit: int) -> tuple[TaperPiece, ...]:
         """Sloped pieces of the smallest concave curve above a visit's charge curve, where they can bite."""

@@ -21,11 +21,14 @@ from optimiser.units import ROUNDING_SLACK
 BoolArray = npt.NDArray[np.bool_]
 IntArray = npt.NDArray[np.int64]
 
-ALL_STEPS_UP_TO_VISITS = 40
-"""Up to here every step of every visit may be decided anew; above, only those beside what the LP chose."""
-
 NEIGHBOUR_STEPS = 2
 """How many steps beside those the LP chose are open to a visit with a power below its minimum."""
+
+GOOD_ENOUGH = 1e-3
+"""Loss against the optimum, as a share of its money, from which every step of every visit is opened."""
+
+ALL_STEPS_UP_TO_POWERS = 3000
+"""Up to so many powers branch and bound can decide them all in seconds: 40 visits over a night."""
 
 ENERGY_TOLERANCE_KWH = 1e-6
 """Energy that counts as delivered: the solver's accuracy."""
@@ -42,8 +45,26 @@ def set_points(problem: Problem, optimum: Optimum) -> FloatArray:
     """
     levels = _Levels(problem)
     program = LinearProgram(problem.with_leeway())
-    wished = program.solve()
-    sure, open_ = _choices(levels, wished)
+    sure, open_ = _choices(levels, program.solve())
+    power_kw = _chosen(problem, program, levels, optimum, sure=sure, open_=open_)
+    lost = problem.money(power_kw) - optimum.money
+    if lost > GOOD_ENOUGH * abs(optimum.money) and levels.usable.sum() <= ALL_STEPS_UP_TO_POWERS:
+        # Few vehicles under a tight peak: whose turn it is when has to be decided over the whole night.
+        none = np.zeros_like(levels.usable)
+        other_kw = _chosen(problem, program, levels, optimum, sure=none, open_=levels.usable)
+        power_kw = min(power_kw, other_kw, key=lambda candidate: _score(problem, optimum, candidate))
+    return power_kw
+
+
+def _chosen(
+    problem: Problem,
+    program: LinearProgram,
+    levels: _Levels,
+    optimum: Optimum,
+    *,
+    sure: BoolArray,
+    open_: BoolArray,
+) -> FloatArray:
     lower_kw, upper_kw = levels.bounds_kw(sure | open_)
     chosen = program.choose(open_, lower_kw=lower_kw, upper_kw=upper_kw)
     if chosen is None:
@@ -51,10 +72,15 @@ def set_points(problem: Problem, optimum: Optimum) -> FloatArray:
     return _Quantiser(problem, levels, chosen.power_kw, optimum.shortfall_kwh).run()
 
 
+def _score(problem: Problem, optimum: Optimum, power_kw: FloatArray) -> tuple[float, float]:
+    """Weighted shortfall, then money. What one set-point leaves of a battery that must be full does not count."""
+    one_step_kwh = problem.energy_per_kw().max(axis=1, initial=0.0) * problem.step_kw
+    lost_kwh = problem.shortfall_kwh(power_kw) - optimum.shortfall_kwh - one_step_kwh
+    return round(float(problem.priority @ np.clip(lost_kwh, 0.0, None)), 3), problem.money(power_kw)
+
+
 def _choices(levels: _Levels, wished: Optimum) -> tuple[BoolArray, BoolArray]:
     """Where a visit surely draws, and where it is open whether it does; nowhere else. Shape (V, T) each."""
-    if wished.power_kw.shape[0] <= ALL_STEPS_UP_TO_VISITS:
-        return np.zeros_like(levels.usable), levels.usable
     drawing: BoolArray = np.greater(wished.power_kw, 1e-6)
     sure = levels.usable & (wished.power_kw >= levels.lowest_kw[:, None] - 1e-9)
     undecided = np.any(drawing & ~sure, axis=1, keepdims=True)

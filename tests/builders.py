@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, time, timedelta
 
 import numpy as np
 
-from optimiser.depot import Charger, ChargeCurve, Connector, Depot, Feeder, Policy, Site, Vehicle
+from optimiser.depot import ChargeCurve, Charger, Connector, Depot, Feeder, Policy, Site, Vehicle
 from optimiser.horizon import FloatArray, Horizon
 from optimiser.night import Night, Visit
 from optimiser.tariff import Tariff

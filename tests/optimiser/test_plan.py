@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from optimiser.plan import SCHEMA, Plan
+from optimiser.planner import plan_night
+from tests.builders import a_depot, a_night
+
+NOW = datetime(2025, 11, 10, 12, tzinfo=UTC)
+
+
+def a_plan() -> Plan:
+    depot = a_depot()
+    return plan_night(depot, a_night(depot), created_at=NOW)
+
+
+def test_the_document_has_the_keys_of_the_contract_in_their_shapes() -> None:
+    document = json.loads(a_plan().to_json())
+    assert document["schema"] == SCHEMA == "depot-plan/1"
+    assert {"depot", "night", "created_at", "inputs_sha256", "baseline", "warnings", "peak_kw"} <= set(
+        document
+    )
+    assert document["horizon"] == {
+        "start": "2025-11-10T12:00:00+01:00",
+        "step_s": 900,
+        "steps": 96,
+        "timezone": "Europe/Berlin",
+    }
+    assert set(document["visits"][0]) == {
+        "vehicle_id",
+        "charger_id",
+        "connector_id",
+        "arrival",
+        "departure",
+        "arrival_soc_percent",
+        "required_soc_percent",
+        "planned_soc_percent",
+        "required_kwh",
+        "delivered_kwh",
+        "shortfall_kwh",
+        "power_kw",
+    }
+    assert len(document["visits"][0]["power_kw"]) == 96
+    assert {"limit_kw", "base_load_kw", "charging_kw"} <= set(document["site"])
+    assert set(document["cost"]) == {"energy", "demand", "total", "currency"}
+    assert set(document["solver"]) == {"name", "version", "proved_optimal", "lp_bound", "gap", "seconds"}
+
+
+def test_another_schema_or_a_missing_key_is_refused_by_name() -> None:
+    document = a_plan().to_document()
+    with pytest.raises(ValueError, match="depot-plan/2"):
+        Plan.from_document(document | {"schema": "depot-plan/2"})
+    del document["visits"]
+    with pytest.raises(ValueError, match="visits"):
+        Plan.from_document(document)
+
+
+def test_the_frame_has_a_row_per_step_in_local_time_and_a_column_per_visit() -> None:
+    plan = a_plan()
+    frame = plan.to_frame()
+    assert frame.shape == (96, 2)
+    assert str(frame.index[0]) == "2025-11-10 12:00:00+01:00"
+    assert frame.sum(axis=1).tolist() == pytest.approx(plan.site.charging_kw)
+
+
+def test_departures_come_in_their_order_with_what_is_missing() -> None:
+    departures = a_plan().departures()
+    assert departures["vehicle"].tolist() == ["V1", "V2"]
+    assert departures["ready"].all()
+    assert departures["departure"].is_monotonic_increasing
