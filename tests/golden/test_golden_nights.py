@@ -143,7 +143,7 @@ def test_a_peak_one_would_rather_not_pass_bends_before_a_departure_is_missed() -
     visits = [a_visit("V1", arrival="03:30", departure="07:00")]
     plan = plan_night(depot, a_night(depot, visits=visits), created_at=NOW)
     assert plan.visits[0].is_ready
-    assert plan.peak_kw > 13.0
+    assert plan.peak_kw > 12.0
 
 
 def test_a_night_of_half_hours_is_planned_as_well() -> None:
