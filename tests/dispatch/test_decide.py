@@ -1,0 +1,226 @@
+"""What may be sent now, with chargers that accept, refuse, keep silent, or lose everything."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dispatch.charger import Capabilities
+from dispatch.composite import equivalent
+from dispatch.evidence import Layer
+from dispatch.safety import Place
+from dispatch.station import StationProfile
+from optimiser.depot import Depot
+from optimiser.plan import Plan
+from tests.builders import a_depot, a_horizon, a_night, a_van, a_visit
+from tests.dispatch.dispatch_builders import a_plan
+from tests.dispatch.push_builders import Chargers
+
+STEPS = 6
+NOW = datetime(2025, 11, 10, 15, 0, tzinfo=UTC)
+STEP_OF_NOW = 1
+CP1, CP2, CP3 = Place("CP1", 1), Place("CP2", 1), Place("CP3", 1)
+
+
+def three_vans(*, transformer_limit_kw: float = 20.0) -> Depot:
+    vans = [a_van(f"V{number}") for number in (1, 2, 3)]
+    return a_depot(vehicles=vans, transformer_limit_kw=transformer_limit_kw, base_load_max_kw=2.0)
+
+
+def planned(depot: Depot, power_kw: Mapping[str, Mapping[int, float]]) -> Plan:
+    """A night of six steps of four hours, in which everybody is there all the time."""
+    visits = [
+        a_visit(vehicle.id, charger_id=f"CP{number}", arrival="12:00", departure="11:59")
+        for number, vehicle in enumerate(depot.vehicles, start=1)
+    ]
+    night = a_night(depot, visits=visits, horizon=a_horizon(step_minutes=240), base_load_kw=2.0)
+    return a_plan(depot, night, power_kw=power_kw, created_at=datetime(2025, 11, 10, 10, 0, tzinfo=UTC))
+
+
+def settle(chargers: Chargers, *, rounds: int = 12) -> None:
+    """Everything is accepted and read back, until nothing more is to be sent."""
+    for _ in range(rounds):
+        decision = chargers.decide()
+        if not decision.writes:
+            return
+        for write in decision.writes:
+            for wanted in write.profiles:
+                chargers.accept(write.place, wanted.profile)
+            chargers.look(write.place)
+    raise AssertionError("decisions do not come to an end")
+
+
+def limits_from_now(profile: StationProfile) -> list[float]:
+    return [period.limit for period in profile.periods]
+
+
+def test_day_one_sends_floors_first_and_plans_once_those_are_proven() -> None:
+    depot = three_vans()
+    chargers = Chargers.on_day_one(depot, planned(depot, {"V1": {3: 11.04}}), now=NOW)
+    first = chargers.decide()
+    assert {wanted.layer for write in first.writes for wanted in write.profiles} == {Layer.FLOOR}
+    assert [write.place for write in first.writes] == [CP1, CP2, CP3]
+    for write in first.writes:
+        chargers.accept(write.place, write.profiles[0].profile)
+        chargers.look(write.place)
+    second = chargers.decide()
+    assert {wanted.layer for write in second.writes for wanted in write.profiles} == {Layer.PLAN}
+
+
+def test_after_success_there_is_nothing_left_to_decide() -> None:
+    depot = three_vans()
+    plan = planned(depot, {"V1": {3: 11.04}, "V2": {3: 6.9, 4: 11.04}})
+    chargers = Chargers.on_day_one(depot, plan, now=NOW)
+    settle(chargers)
+    decision = chargers.decide()
+    assert decision.writes == ()
+    assert decision.held_back == {}
+    for holding in chargers.known.values():
+        for wanted in holding.wanted:
+            assert any(equivalent(held, wanted.profile, since=NOW) for held in holding.held)
+
+
+def test_a_replan_that_swaps_power_at_the_limit_lowers_first() -> None:
+    depot = three_vans(transformer_limit_kw=15.0)
+    chargers = Chargers.on_day_one(depot, planned(depot, {"V1": {3: 11.04}, "V2": {4: 11.04}}), now=NOW)
+    settle(chargers)
+    chargers.want(planned(depot, {"V1": {4: 11.04}, "V2": {3: 11.04}}))
+    decision = chargers.decide()
+    assert all(write.is_clipped for write in decision.writes)
+    assert [max(limits_from_now(write.profiles[0].profile)) for write in decision.writes] == [0.0, 0.0]
+    settle(chargers)
+    plan_of_cp1 = next(p for p in chargers.truth[CP1] if p.stack_level == 1)
+    assert 16.0 in limits_from_now(plan_of_cp1)
+    assert all(total.max() == 0 for total in chargers.overload().values())
+
+
+def test_a_raise_that_does_not_fit_beside_an_unproven_connector_is_held_back_and_says_why() -> None:
+    depot = three_vans()
+    plan = planned(depot, {"V1": {3: 11.04}, "V2": {2: 11.04}})
+    chargers = Chargers.on_day_one(depot, plan, now=NOW)
+    for place in (CP1, CP2):
+        chargers.accept(place, chargers.known[place].wanted[0].profile)
+        chargers.look(place)
+    chargers.known[CP3] = replace(chargers.known[CP3], is_proven=False, open_layers=frozenset())
+    decision = chargers.decide()
+    held_back = decision.held_back[CP1]
+    assert held_back.unproven == (CP3,)
+    assert held_back.sentence.startswith("held back: at 00:00 the transformer could reach ")
+    assert held_back.sentence.endswith("of 18.0 kW for charging, as nothing is proven of CP3/1")
+
+
+def test_as_much_of_a_plan_as_fits_is_sent() -> None:
+    depot = three_vans(
+        transformer_limit_kw=24.0
+    )  # 22 for charging, 11 of them lost to CP3, 5.5 each to floors
+    plan = planned(depot, {"V1": {3: 11.04, 4: 4.14}})
+    chargers = Chargers.on_day_one(depot, plan, now=NOW)
+    for place in (CP1, CP2):
+        chargers.accept(place, chargers.known[place].wanted[0].profile)
+        chargers.look(place)
+    chargers.known[CP3] = replace(chargers.known[CP3], is_proven=False, open_layers=frozenset())
+    for _ in range(4):
+        for write in chargers.decide().writes:
+            for wanted in write.profiles:
+                chargers.accept(write.place, wanted.profile)
+            chargers.look(write.place)
+    held = next(p for p in chargers.truth[CP1] if p.stack_level == 1)
+    limits = {(held.start.timestamp() + p.start_s): p.limit for p in held.periods}
+    assert max(limits.values()) == 15.8  # 22 − 11.04 = 10.96 kW on three phases, cut down
+    assert 6.0 in limits.values()
+    assert chargers.decide().writes == ()
+
+
+def test_a_connector_that_shows_more_than_it_accepted_is_written_again() -> None:
+    depot = three_vans()
+    chargers = Chargers.on_day_one(depot, planned(depot, {"V1": {3: 6.9}}), now=NOW)
+    settle(chargers)
+    chargers.truth[CP1] = ()
+    chargers.look(CP1)
+    decision = chargers.decide()
+    assert [write.place for write in decision.writes] == [CP1]
+    assert decision.writes[0].profiles[0].layer is Layer.FLOOR
+
+
+def test_a_degraded_charger_gets_one_profile_that_never_ends() -> None:
+    depot = three_vans()
+    capabilities = Capabilities(max_stack_level=0)
+    chargers = Chargers.on_day_one(
+        depot, planned(depot, {"V1": {3: 6.9}}), now=NOW, capabilities=capabilities
+    )
+    settle(chargers)
+    assert all(len(stack) == 1 and stack[0].valid_to is None for stack in chargers.truth.values())
+
+
+POWERS = st.lists(
+    st.lists(st.sampled_from([0.0, 4.14, 6.9, 11.04]), min_size=STEPS, max_size=STEPS), min_size=3, max_size=3
+)
+OUTCOMES = st.sampled_from(["accepted", "accepted", "refused", "silent, taken", "silent, not taken"])
+SIGHTS = st.sampled_from(["readable", "readable", "readable", "unreadable", "lost everything"])
+
+
+def within(depot: Depot, rows: list[list[float]]) -> dict[str, dict[int, float]]:
+    """The powers as far as they fit under the transformer limit beside 2 kW of base load."""
+    kept: dict[str, dict[int, float]] = {vehicle.id: {} for vehicle in depot.vehicles}
+    for step in range(STEPS):
+        left_kw = depot.site.transformer_limit_kw - 2.0
+        for vehicle, row in zip(depot.vehicles, rows, strict=True):
+            if row[step] <= left_kw:
+                kept[vehicle.id][step] = row[step]
+                left_kw -= row[step]
+    return kept
+
+
+def answer(chargers: Chargers, place: Place, profile: StationProfile, *, outcome: str) -> None:
+    if outcome == "accepted":
+        chargers.accept(place, profile)
+    elif outcome != "refused":
+        chargers.doubt(place, profile)
+        if outcome == "silent, taken":
+            chargers.apply(place, profile)
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data(), limit_kw=st.sampled_from([13.0, 20.0, 26.0]), first=POWERS, second=POWERS)
+def test_no_order_of_outcomes_lets_a_write_lift_the_depot_above_a_limit(
+    data: st.DataObject, limit_kw: float, first: list[list[float]], second: list[list[float]]
+) -> None:
+    depot = three_vans(transformer_limit_kw=limit_kw)
+    chargers = Chargers.on_day_one(depot, planned(depot, within(depot, first)), now=NOW)
+    for tick in range(2):
+        if tick:
+            chargers.want(planned(depot, within(depot, second)))
+        for _ in range(6):
+            writes = data.draw(st.permutations(chargers.decide().writes))
+            for write in writes:
+                for wanted in write.profiles:
+                    before = chargers.overload()
+                    answer(chargers, write.place, wanted.profile, outcome=data.draw(OUTCOMES))
+                    for name, excess in chargers.overload().items():
+                        assert np.all(excess <= before[name] + 1e-6), (name, write)
+            for write in writes:
+                sight = data.draw(SIGHTS)
+                if sight == "lost everything":
+                    chargers.truth[write.place] = ()
+                chargers.look(write.place, is_readable=sight == "readable")
+
+
+@settings(max_examples=40, deadline=None)
+@given(limit_kw=st.sampled_from([13.0, 20.0, 26.0]), first=POWERS, second=POWERS)
+def test_with_chargers_that_obey_every_plan_arrives_whole(
+    limit_kw: float, first: list[list[float]], second: list[list[float]]
+) -> None:
+    depot = three_vans(transformer_limit_kw=limit_kw)
+    chargers = Chargers.on_day_one(depot, planned(depot, within(depot, first)), now=NOW)
+    settle(chargers)
+    chargers.want(planned(depot, within(depot, second)))
+    settle(chargers)
+    assert chargers.decide().held_back == {}
+    for holding in chargers.known.values():
+        for wanted in holding.wanted:
+            assert any(equivalent(held, wanted.profile, since=NOW) for held in holding.held)
