@@ -9,7 +9,7 @@ INSTALLED := $(VENV)/.installed
 .PHONY: night test lint lock clean
 
 night: $(INSTALLED)
-	$(BIN)/python -m dispatch.simulator.night data/parcel-12 --night 2025-11-10
+	$(BIN)/python -m dispatch.evening data/parcel-12 --night 2025-11-10
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest -n auto

@@ -1,6 +1,6 @@
 """A depot's evening on one desk: plan, gateway, one process per simulated charge point, one dispatch.
 
-``python -m dispatch.simulator.night FOLDER --night DATE`` works on a copy of the folder and leaves it, with
+``python -m dispatch.evening FOLDER --night DATE`` works on a copy of the folder and leaves it, with
 report, store and logs, for a look afterwards.
 """
 
