@@ -43,8 +43,8 @@ ANSWER_S = 300.0
 """How long a verb may take: a charger's own time-out, and that of the calls that wait before it. [s]"""
 CONNECT_S = 5.0
 """How long the gateway may take to be reached, on the same machine. [s]"""
-SHUTDOWN_S = 2
-"""How long a request under way is waited for when the API is shut down. [s]"""
+SHUTDOWN_S = 5
+"""How long a request under way is waited for when the API is shut down: chargers are told good-bye first. [s]"""
 
 BEARER = HTTPBearer(auto_error=False)
 Answer = TypeVar("Answer", bound=Value)

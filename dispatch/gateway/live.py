@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from dispatch.events import (
     Booted,
@@ -21,6 +21,8 @@ from dispatch.station import ChargerState, ConnectorState, LiveState, MeterReadi
 
 Clock = Callable[[], datetime]
 
+REMEMBERED = timedelta(days=30)
+"""How long ago a transaction may have ended for what a charger still sends of it to be known as old."""
 AVAILABLE = "Available"
 """Status of a connector that has no session (1.6 §4.9)."""
 
@@ -38,7 +40,7 @@ class LiveDepot:
         self._changed = asyncio.Event()
         self._changed_at = datetime.min.replace(tzinfo=UTC)
         self._is_closed = False
-        ended = journal.events(kinds=("transaction_ended",))
+        ended = journal.events(since=clock() - REMEMBERED, kinds=("transaction_ended",))
         self._ended = {(e.charger_id, e.transaction_id) for e in ended if isinstance(e, TransactionEnded)}
         for started in journal.open_transactions():
             self._apply(started)
@@ -51,7 +53,7 @@ class LiveDepot:
         """Write an event down, then take it in."""
         self._journal.record_event(event)
         self._apply(event)
-        self._changed_at = max(self._changed_at, event.received_at)
+        self._changed_at = event.received_at
         self._wake()
 
     def configured(self, charger_id: str, configuration: Mapping[str, str]) -> None:

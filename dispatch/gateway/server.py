@@ -161,7 +161,9 @@ async def running(
         try:
             yield gateway
         finally:
+            # Sockets first: what waits for a charger's answer, also through the API, ends with them.
             live.close()
+            server.close()
 
 
 def _charger_id(path: str) -> str:

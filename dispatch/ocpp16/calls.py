@@ -13,7 +13,7 @@ from typing import Any
 from ocpp.v16.enums import Action, AuthorizationStatus, DataTransferStatus, RegistrationStatus
 
 from dispatch.events import Booted, Metered, StatusChanged
-from dispatch.ocpp16.fields import Fields
+from dispatch.ocpp16.fields import Fields, read_instant
 from dispatch.ocpp16.metering import readings
 from dispatch.station import MeterReading
 from optimiser.horizon import format_instant
@@ -64,7 +64,7 @@ def booted(payload: Any, *, charger_id: str, received_at: datetime) -> Booted:
 
 
 def status_changed(payload: Any, *, charger_id: str, received_at: datetime) -> StatusChanged:
-    """StatusNotification. Words that the standard does not know are kept as they are."""
+    """StatusNotification. Words that the standard does not know are kept, a time that is none is left out."""
     fields = Fields.of(payload, where=Action.status_notification)
     error_code = fields.text("errorCode")
     return StatusChanged(
@@ -73,7 +73,7 @@ def status_changed(payload: Any, *, charger_id: str, received_at: datetime) -> S
         connector_id=fields.connector_id(),
         status=fields.text("status"),
         error_code=error_code,
-        at=fields.instant("timestamp") if fields.optional_text("timestamp") else None,
+        at=read_instant(fields.values.get("timestamp")),
     )
 
 

@@ -6,7 +6,7 @@ import asyncio
 import base64
 import json
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import quote
 
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
 from dispatch.gateway import Gateway, running
@@ -26,6 +27,7 @@ from tests.builders import a_depot
 SOON_S = 10.0
 TOKEN = "token-of-the-tests"
 NOW = datetime(2025, 11, 10, 19, 30, tzinfo=UTC)
+START = {"connectorId": 1, "idTag": "TAG-V1", "meterStart": 12345, "timestamp": "2025-11-10T19:00:00Z"}
 
 
 def a_listening_depot(
@@ -121,9 +123,10 @@ class ChargePoint:
 
     async def until_closed(self) -> int:
         """Take whatever comes until the gateway closes the socket; returns its close code."""
-        async with asyncio.timeout(SOON_S):
-            async for _ in self.socket:
-                pass
+        with suppress(ConnectionClosed):
+            async with asyncio.timeout(SOON_S):
+                while True:
+                    self.sent_by_gateway.append(json.loads(await self.socket.recv()))
         return self.socket.close_code or 0
 
     async def boot(self) -> Any:
@@ -133,10 +136,7 @@ class ChargePoint:
         )
 
     async def start(self, *, id_tag: str = "TAG-V1", timestamp: str = "2025-11-10T19:00:00Z") -> Any:
-        return await self.call(
-            "StartTransaction",
-            {"connectorId": 1, "idTag": id_tag, "meterStart": 12345, "timestamp": timestamp},
-        )
+        return await self.call("StartTransaction", START | {"idTag": id_tag, "timestamp": timestamp})
 
 
 @asynccontextmanager

@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 import stat
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -211,13 +211,27 @@ async def test_the_api_of_a_gateway_reaches_its_chargers(tmp_path: Path) -> None
 async def test_a_wait_does_not_hold_up_a_gateway_that_stops(tmp_path: Path) -> None:
     async with asyncio.timeout(10.0):
         async with a_gateway(tmp_path) as gateway:
-            stations = ApiStations(gateway.api, token=TOKEN)
+            stations = await ApiStations(gateway.api, token=TOKEN).__aenter__()
             now = (await stations.live()).now
             waiting = asyncio.create_task(stations.wait_for_change(after=now, timeout_s=600.0))
             await stations.live()
         await asyncio.wait([waiting])
         await stations.__aexit__(None, None, None)
     assert waiting.exception() is None or isinstance(waiting.exception(), StationsUnreachableError)
+
+
+async def test_a_call_that_is_pending_when_the_gateway_stops_gets_its_reply(tmp_path: Path) -> None:
+    async with asyncio.timeout(10.0):
+        async with AsyncExitStack() as around:
+            async with a_gateway(tmp_path) as gateway:
+                stations = await around.enter_async_context(ApiStations(gateway.api, token=TOKEN))
+                charge_point = await around.enter_async_context(a_charge_point(gateway))
+                setting = asyncio.create_task(stations.set_profile("CP1", PROFILE))
+                await charge_point.receive()
+                leaving = asyncio.create_task(charge_point.until_closed())
+            reply = await setting
+            assert reply.outcome is Outcome.NO_ANSWER
+            assert await leaving == 1001
 
 
 def test_a_token_is_made_once_and_for_its_owner_alone(tmp_path: Path) -> None:

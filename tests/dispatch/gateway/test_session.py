@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -8,25 +7,18 @@ from typing import Any
 import pytest
 
 from dispatch.events import (
-    Connected,
-    Disconnected,
     Metered,
-    StationEvent,
     TransactionEnded,
     TransactionStarted,
 )
-from dispatch.station import Outcome
 from optimiser.depot import Policy
 from tests.builders import a_depot
 from tests.dispatch.gateway_builders import (
     NOW,
-    ChargePoint,
     a_charge_point,
     a_gateway,
     a_journal,
     a_listening_depot,
-    a_profile,
-    eventually,
     meter_values,
 )
 
@@ -278,108 +270,3 @@ async def test_a_payload_that_cannot_be_read_gets_the_code_for_it_and_is_not_fat
         assert (error[0], error[2]) == (4, code)
         assert error[3]
         assert (await charge_point.boot())["status"] == "Accepted"
-
-
-def kinds(events: list[StationEvent]) -> list[str]:
-    return [event.kind for event in events]
-
-
-async def test_the_newest_socket_of_a_charger_wins(tmp_path: Path) -> None:
-    journal = a_journal(tmp_path)
-    async with a_gateway(tmp_path, journal=journal) as gateway, a_charge_point(gateway) as old:
-        await old.boot()
-        async with a_charge_point(gateway) as new, asyncio.TaskGroup() as tasks:
-            await old.until_closed()
-            setting = tasks.create_task(gateway.stations.set_profile("CP1", a_profile()))
-            await new.answer("SetChargingProfile", {"status": "Accepted"})
-            assert (await setting).outcome is Outcome.ACCEPTED
-        await eventually(lambda: len(journal.events(kinds=("disconnected",))) == 2, gateway)
-    assert kinds(journal.events(kinds=("connected", "disconnected"))) == [
-        "connected",
-        "disconnected",
-        "connected",
-        "disconnected",
-    ]
-    journal.close()
-
-
-async def test_a_reconnect_without_boot_is_normal(tmp_path: Path) -> None:
-    async with a_gateway(tmp_path) as gateway:
-        async with a_charge_point(gateway) as charge_point:
-            await charge_point.boot()
-            booted_at = (await gateway.stations.live()).charger("CP1").booted_at
-        async with a_charge_point(gateway) as charge_point, asyncio.TaskGroup() as tasks:
-            setting = tasks.create_task(gateway.stations.set_profile("CP1", a_profile()))
-            await charge_point.answer("SetChargingProfile", {"status": "Accepted"})
-            assert (await setting).outcome is Outcome.ACCEPTED
-            assert (await gateway.stations.live()).charger("CP1").booted_at == booted_at
-
-
-async def test_stopping_the_gateway_closes_the_sockets_and_records_it(tmp_path: Path) -> None:
-    journal = a_journal(tmp_path)
-    async with a_gateway(tmp_path, journal=journal) as gateway:
-        connecting = a_charge_point(gateway)
-        charge_point = await connecting.__aenter__()
-        await charge_point.boot()
-    assert await charge_point.until_closed() == 1001
-    await connecting.__aexit__(None, None, None)
-    first, last = journal.events(kinds=("connected", "disconnected"))
-    assert isinstance(first, Connected)
-    assert isinstance(last, Disconnected)
-    journal.close()
-
-
-async def test_an_event_is_in_the_journal_before_its_answer_is_sent(tmp_path: Path) -> None:
-    journal = a_journal(tmp_path)
-    async with a_gateway(tmp_path, journal=journal) as gateway, a_charge_point(gateway) as charge_point:
-        started = await charge_point.start()
-        (event,) = journal.events(kinds=("transaction_started",))
-        assert isinstance(event, TransactionStarted)
-        assert event.transaction_id == started["transactionId"]
-    journal.close()
-
-
-async def test_every_frame_is_kept_with_its_id_and_action(tmp_path: Path) -> None:
-    recorded: list[tuple[str, str | None, str | None]] = []
-    journal = a_journal(tmp_path)
-
-    class Recording:
-        """The journal, and what was written into it."""
-
-        def __getattr__(self, name: str) -> Any:
-            return getattr(journal, name)
-
-        def record_message(self, **message: Any) -> None:
-            recorded.append((message["direction"], message["action"], message["message_id"]))
-            journal.record_message(**message)
-
-    async with (
-        a_gateway(tmp_path, journal=Recording()) as gateway,  # type: ignore[arg-type]
-        a_charge_point(gateway) as charge_point,
-    ):
-        await charge_point.call("Heartbeat", {}, message_id="beat")
-    assert recorded[:2] == [("in", "Heartbeat", "beat"), ("out", "Heartbeat", "beat")]
-    journal.close()
-
-
-async def test_junk_does_not_cost_a_charger_its_socket(tmp_path: Path) -> None:
-    async with a_gateway(tmp_path) as gateway, a_charge_point(gateway) as charge_point:
-        await send_junk(charge_point)
-        assert (await charge_point.boot())["status"] == "Accepted"
-
-
-async def send_junk(charge_point: ChargePoint) -> None:
-    await charge_point.socket.send("junk \x00")
-    await charge_point.socket.send(b"\x00\xff")
-    await charge_point.send([4, "-1", "GenericError", "", {}])
-    await charge_point.send([4, "", "ProtocolError", "", {}])
-    await charge_point.send([9, "x"])
-
-
-async def test_a_vendor_with_a_lone_surrogate_is_kept_without_it(tmp_path: Path) -> None:
-    async with a_gateway(tmp_path) as gateway, a_charge_point(gateway) as charge_point:
-        await charge_point.call(
-            "BootNotification", {"chargePointVendor": "A\ud800", "chargePointModel": "\x00"}
-        )
-        assert (await gateway.stations.live()).charger("CP1").vendor == "A?"
-        assert (await gateway.stations.live()).model_dump_json()

@@ -58,9 +58,10 @@ def test_a_start_is_read_with_its_own_time_and_in_kwh() -> None:
     )
 
 
-def test_a_status_without_time_and_in_words_of_its_own_is_taken() -> None:
+@pytest.mark.parametrize("timestamp", [None, "", "garbage", 5])
+def test_a_status_without_time_and_in_words_of_its_own_is_taken(timestamp: Any) -> None:
     event = calls.status_changed(
-        {"connectorId": 0, "errorCode": "Weird", "status": "Sleeping", "timestamp": None},
+        {"connectorId": 0, "errorCode": "Weird", "status": "Sleeping", "timestamp": timestamp},
         charger_id="CP1",
         received_at=NOW,
     )

@@ -1,0 +1,160 @@
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+from dispatch.connection import MAX_FRAME_BYTES
+from dispatch.events import (
+    Connected,
+    Disconnected,
+    StationEvent,
+    TransactionStarted,
+)
+from dispatch.journal import Journal
+from dispatch.station import Outcome
+from tests.dispatch.gateway_builders import (
+    START,
+    ChargePoint,
+    a_charge_point,
+    a_gateway,
+    a_journal,
+    a_profile,
+    eventually,
+)
+
+
+def kinds(events: list[StationEvent]) -> list[str]:
+    return [event.kind for event in events]
+
+
+async def test_the_newest_socket_of_a_charger_wins(tmp_path: Path) -> None:
+    journal = a_journal(tmp_path)
+    async with a_gateway(tmp_path, journal=journal) as gateway, a_charge_point(gateway) as old:
+        await old.boot()
+        async with a_charge_point(gateway) as new, asyncio.TaskGroup() as tasks:
+            await old.until_closed()
+            setting = tasks.create_task(gateway.stations.set_profile("CP1", a_profile()))
+            await new.answer("SetChargingProfile", {"status": "Accepted"})
+            assert (await setting).outcome is Outcome.ACCEPTED
+        await eventually(lambda: len(journal.events(kinds=("disconnected",))) == 2, gateway)
+    assert kinds(journal.events(kinds=("connected", "disconnected"))) == [
+        "connected",
+        "disconnected",
+        "connected",
+        "disconnected",
+    ]
+    journal.close()
+
+
+async def test_a_reconnect_without_boot_is_normal(tmp_path: Path) -> None:
+    async with a_gateway(tmp_path) as gateway:
+        async with a_charge_point(gateway) as charge_point:
+            await charge_point.boot()
+            booted_at = (await gateway.stations.live()).charger("CP1").booted_at
+        async with a_charge_point(gateway) as charge_point, asyncio.TaskGroup() as tasks:
+            setting = tasks.create_task(gateway.stations.set_profile("CP1", a_profile()))
+            await charge_point.answer("SetChargingProfile", {"status": "Accepted"})
+            assert (await setting).outcome is Outcome.ACCEPTED
+            assert (await gateway.stations.live()).charger("CP1").booted_at == booted_at
+
+
+async def test_stopping_the_gateway_closes_the_sockets_and_records_it(tmp_path: Path) -> None:
+    journal = a_journal(tmp_path)
+    async with a_gateway(tmp_path, journal=journal) as gateway:
+        connecting = a_charge_point(gateway)
+        charge_point = await connecting.__aenter__()
+        await charge_point.boot()
+    assert await charge_point.until_closed() == 1001
+    await connecting.__aexit__(None, None, None)
+    first, last = journal.events(kinds=("connected", "disconnected"))
+    assert isinstance(first, Connected)
+    assert isinstance(last, Disconnected)
+    journal.close()
+
+
+async def test_an_event_is_in_the_journal_before_its_answer_is_sent(tmp_path: Path) -> None:
+    journal = a_journal(tmp_path)
+    async with a_gateway(tmp_path, journal=journal) as gateway, a_charge_point(gateway) as charge_point:
+        started = await charge_point.start()
+        (event,) = journal.events(kinds=("transaction_started",))
+        assert isinstance(event, TransactionStarted)
+        assert event.transaction_id == started["transactionId"]
+    journal.close()
+
+
+class Recording:
+    """A journal, what was written into it, and the disk that may be full."""
+
+    def __init__(self, journal: Journal) -> None:
+        self.journal = journal
+        self.messages: list[tuple[str, str | None, str | None]] = []
+        self.is_full = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.journal, name)
+
+    def record_message(self, **message: Any) -> None:
+        self.messages.append((message["direction"], message["action"], message["message_id"]))
+        self.journal.record_message(**message)
+
+    def record_event(self, event: StationEvent) -> None:
+        if self.is_full:
+            raise OSError("no space left on device")
+        self.journal.record_event(event)
+
+
+async def test_every_frame_is_kept_with_its_id_and_action(tmp_path: Path) -> None:
+    recording: Any = Recording(a_journal(tmp_path))
+    async with a_gateway(tmp_path, journal=recording) as gateway, a_charge_point(gateway) as charge_point:
+        await charge_point.call("Heartbeat", {}, message_id="beat")
+    assert recording.messages[:2] == [("in", "Heartbeat", "beat"), ("out", "Heartbeat", "beat")]
+    recording.close()
+
+
+async def test_what_cannot_be_written_down_is_not_answered(tmp_path: Path) -> None:
+    recording: Any = Recording(a_journal(tmp_path))
+    async with a_gateway(tmp_path, journal=recording) as gateway:
+        async with a_charge_point(gateway) as charge_point:
+            recording.is_full = True
+            await charge_point.send([2, "1", "StartTransaction", START])
+            assert await charge_point.until_closed() == 1011
+            assert charge_point.sent_by_gateway == []
+            recording.is_full = False
+        async with a_charge_point(gateway) as charge_point:
+            assert (await charge_point.start())["transactionId"] > 0
+    recording.close()
+
+
+async def test_a_frame_that_is_too_large_costs_one_charger_its_socket_and_no_other(tmp_path: Path) -> None:
+    async with (
+        a_gateway(tmp_path) as gateway,
+        a_charge_point(gateway, "CP1") as charge_point,
+        a_charge_point(gateway, "CP2") as other,
+    ):
+        await charge_point.send([2, "1", "DataTransfer", {"vendorId": "x" * MAX_FRAME_BYTES}])
+        assert await charge_point.until_closed() == 1009
+        assert (await other.boot())["status"] == "Accepted"
+
+
+async def test_junk_does_not_cost_a_charger_its_socket(tmp_path: Path) -> None:
+    async with a_gateway(tmp_path) as gateway, a_charge_point(gateway) as charge_point:
+        await send_junk(charge_point)
+        assert (await charge_point.boot())["status"] == "Accepted"
+
+
+async def send_junk(charge_point: ChargePoint) -> None:
+    await charge_point.socket.send("junk \x00")
+    await charge_point.socket.send(b"\x00\xff")
+    await charge_point.send([4, "-1", "GenericError", "", {}])
+    await charge_point.send([4, "", "ProtocolError", "", {}])
+    await charge_point.send([9, "x"])
+
+
+async def test_a_vendor_with_a_lone_surrogate_is_kept_without_it(tmp_path: Path) -> None:
+    async with a_gateway(tmp_path) as gateway, a_charge_point(gateway) as charge_point:
+        await charge_point.call(
+            "BootNotification", {"chargePointVendor": "A\ud800", "chargePointModel": "\x00"}
+        )
+        assert (await gateway.stations.live()).charger("CP1").vendor == "A?"
+        assert (await gateway.stations.live()).model_dump_json()
