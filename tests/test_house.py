@@ -23,8 +23,8 @@ UNITS = (
 """A float says its unit at the end of its name."""
 
 WITHOUT_UNIT = {
-    "allowed", "baseline", "charge_efficiency", "conversion_efficiency", "demand", "efficiency", "energy", "gap",
-    "kw", "limit", "lp_bound", "money", "otherwise", "paid", "planned", "present", "priority", "readiness",
+    "allowed", "amount", "baseline", "charge_efficiency", "conversion_efficiency", "cost_total", "demand", "efficiency", "energy", "gap",
+    "kw", "limit", "lp_bound", "money", "otherwise", "planned", "present", "priority", "readiness",
     "seconds", "step", "total", "value", "weight",
 }  # fmt: skip
 """Shares, money, weights, and numbers whose unit is that of what they stand beside."""
