@@ -17,17 +17,16 @@ from dispatch.floors import targets
 from dispatch.journal import Journal
 from dispatch.layers import lost_kwh
 from dispatch.occupants import Occupant, occupants, wirings, with_overrides
-from dispatch.push import Surroundings, Track, assumed_writes, begin_tracks, push, read_back, together
+from dispatch.push import Surroundings, assumed_writes, push, read_back, together
 from dispatch.report import NightReport, Row
 from dispatch.safety import Place
 from dispatch.station import LiveState, Outcome, StationProfile, Stations
+from dispatch.tracks import Track, begin_tracks
 from dispatch.validate import Finding, judge_meter
 from optimiser.depot import Depot
-from optimiser.lp import SolverError
 from optimiser.night import Night
 from optimiser.plan import Plan
-from optimiser.replan import LiveVehicle, replan
-from optimiser.verify import PlanRefusedError
+from optimiser.replan import CannotReplanError, LiveVehicle, replan
 
 METER_WAIT_S = 10.0
 """How long a meter reading that was asked for is waited for. [s]"""
@@ -106,7 +105,7 @@ def gather(depot: Depot, night: Night, plan: Plan, base: Plan, live: LiveState) 
     ]
     try:
         new = replan(depot, night, plan, vehicles, now=live.now)
-    except (PlanRefusedError, SolverError) as error:
+    except CannotReplanError as error:
         note = f"cannot be planned again, the plan stays as it was: {error}"
         return Facts(live=live, plan=plan, base=base, there=there, notes=(note,))
     if new is None:
@@ -124,7 +123,7 @@ def tracks_of(around: Surroundings, facts: Facts) -> list[Track]:
     wanted = with_overrides(
         targets(depot, facts.plan), facts.there, held, depot=depot, plan=facts.plan, base=facts.base
     )
-    return begin_tracks(around, wanted, facts.live, wirings(depot, facts.there))
+    return begin_tracks(depot, around.journal, wanted, facts.live, wirings(depot, facts.there))
 
 
 def report_of(

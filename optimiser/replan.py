@@ -17,14 +17,19 @@ import numpy as np
 from optimiser.accounting import assemble_plan, energy_cost
 from optimiser.depot import Depot
 from optimiser.horizon import FloatArray
+from optimiser.lp import SolverError
 from optimiser.night import Night, Visit
 from optimiser.plan import READY_TOLERANCE_PERCENT, Plan, PlannedVisit, Solver
 from optimiser.planner import UNSOLVED, Decision, decide
 from optimiser.problem import BoolArray, Problem, build_problem
-from optimiser.verify import refuse_if_broken
+from optimiser.verify import PlanRefusedError, refuse_if_broken
 
 LEAD_S = 120
 """A new plan changes nothing earlier than this from now: the time a push may take. [s]"""
+
+
+class CannotReplanError(RuntimeError):
+    """No new plan was found, or none that stands up to the check; the old one is still what it was."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +49,8 @@ def replan(
 
     ``plan`` is the latest plan of ``night``, ``live`` the vehicles on the connectors. None if nobody falls
     behind what ``plan`` promises by more than ``policy.soc_tolerance_percent``, or nothing is left to plan; so
-    a plan that this function returned asks for no other. A vehicle without a known SoC keeps its plan.
+    a plan that this function returned asks for no other. A vehicle without a known SoC keeps its plan. Raises
+    :class:`CannotReplanError`.
     """
     soc_percent = {(v.vehicle_id, v.charger_id, v.connector_id): v.soc_percent for v in live}
     known = [
@@ -62,7 +68,10 @@ def replan(
     if not behind or first >= plan.horizon.steps:
         return None
     rest = _Rest(depot, night, plan, known, first=max(0, first), now=now)
-    return rest.replanned(behind)
+    try:
+        return rest.replanned(behind)
+    except (SolverError, PlanRefusedError) as error:
+        raise CannotReplanError(str(error)) from error
 
 
 def _falls_behind(
