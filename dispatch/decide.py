@@ -220,6 +220,8 @@ class _Load:
         )
         if unproven:
             sentence += f", as nothing is proven of {_listed([str(place) for place in unproven])}"
+        else:
+            sentence += ", if vehicles that are not known yet draw on all phases"
         return HeldBack(sentence=sentence, unproven=unproven)
 
     def clipped(self, view: _View, wanted: LayerProfile) -> LayerProfile:

@@ -31,8 +31,9 @@ from optimiser.plan import Plan
 
 AT_ONCE = 32
 """Chargers that are spoken to at the same time; each of them answers one request after the other."""
-MAX_ROUNDS = 12
-"""Rounds of deciding and sending in one tick: lower, raise, and a few more for refusals and want of room."""
+MAX_ROUNDS = 40
+"""Rounds of deciding and sending in one tick. Two are the rule: lower, raise. Where plans swap power close to a
+limit they make room for each other step by step: nine rounds for sixty buses on their first night."""
 READ_BACK_BEYOND_S = 900
 """How far beyond the night a read-back looks, so that it shows the floor as well. [s]"""
 
