@@ -152,7 +152,12 @@ async def _with_socs(live: LiveState, stations: Stations) -> LiveState:
     unknown = [place for place in _in_transaction(live) if not _tells_soc(live, place)]
     if not unknown:
         return live
-    return await _read_meters(stations, unknown, is_done=lambda new: all(_tells_soc(new, p) for p in unknown))
+
+    def is_answered(new: LiveState) -> bool:
+        # Most AC chargers never tell a SoC: a new reading without one is an answer too.
+        return all(_tells_soc(new, place) or _metered_since(new, place, live.now) for place in unknown)
+
+    return await _read_meters(stations, unknown, is_done=is_answered)
 
 
 async def _read_meters(
@@ -306,3 +311,8 @@ def _tells_soc(live: LiveState, place: Place) -> bool:
     if state.transaction is None or state.meter is None:
         return state.transaction is None
     return state.meter.at >= state.transaction.started_at and state.meter.soc_percent is not None
+
+
+def _metered_since(live: LiveState, place: Place, instant: datetime) -> bool:
+    meter = live.charger(place.charger_id).connector(place.connector_id).meter
+    return meter is not None and meter.received_at > instant
