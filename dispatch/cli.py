@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import time
 from collections.abc import Callable, Sequence
@@ -228,7 +229,8 @@ def _say_writes(terminal: Terminal, plan: Plan, writes: Sequence[Write]) -> Exit
         for wanted in write.profiles
     ]
     for command in commands:
-        terminal.say(f"{command['charger_id']} {command['layer']} {command['action']} {command['payload']}")
+        payload = json.dumps(command["payload"])
+        terminal.say(f"{command['charger_id']} {command['layer']}: {command['action']} {payload}")
     terminal.say(f"{len(commands)} profiles would be sent")
     terminal.document({"night": plan.night.isoformat(), "dry_run": True, "commands": commands})
     return ExitCode.GOOD
