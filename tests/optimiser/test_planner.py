@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from optimiser.planner import decide, plan_night
+from optimiser.problem import build_problem
+from optimiser.verify import PlanRefusedError, refuse_if_broken
+from tests.builders import a_depot, a_night, a_visit
+
+NOW = datetime(2025, 11, 10, 12, tzinfo=UTC)
+
+
+def test_a_plan_says_where_it_came_from_and_how_good_it_is() -> None:
+    depot = a_depot()
+    plan = plan_night(depot, a_night(depot), created_at=NOW)
+    assert plan.created_at == NOW
+    assert plan.solver.name == "HiGHS"
+    assert "PuLP" in plan.solver.version
+    assert plan.solver.proved_optimal
+    assert plan.solver.lp_bound <= plan.cost.total
+    assert plan.solver.gap == pytest.approx((plan.cost.total - plan.solver.lp_bound) / plan.solver.lp_bound)
+
+
+def test_the_same_night_gives_the_same_plan_again() -> None:
+    depot = a_depot()
+    one, other = (plan_night(depot, a_night(depot), created_at=NOW) for _ in range(2))
+    assert [visit.power_kw for visit in one.visits] == [visit.power_kw for visit in other.visits]
+    assert one.cost == other.cost
+
+
+def test_a_decision_knows_what_it_leaves_behind() -> None:
+    depot = a_depot()
+    visits = [a_visit("V1", arrival="06:00", departure="07:00"), a_visit("V2", charger_id="CP2")]
+    decision = decide(build_problem(depot, a_night(depot, visits=visits)))
+    assert decision.shortfall_kwh == pytest.approx([32.0 - 11.04 * 0.9, 0.0], abs=0.2)
+
+
+def test_a_night_without_visits_is_an_empty_plan() -> None:
+    depot = a_depot()
+    plan = plan_night(depot, a_night(depot, visits=[]), created_at=NOW)
+    assert plan.visits == ()
+    assert plan.cost.total == 0.0
+    assert plan.peak_kw == pytest.approx(2.0)
+
+
+def test_a_refusal_names_every_violation() -> None:
+    depot = a_depot()
+    night = a_night(depot)
+    plan = plan_night(depot, night, created_at=NOW)
+    other = a_depot(transformer_limit_kw=3.0)
+    with pytest.raises(PlanRefusedError) as refused:
+        refuse_if_broken(plan, other, a_night(other))
+    assert len(refused.value.violations) > 1
+    assert "transformer" in str(refused.value)
