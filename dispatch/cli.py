@@ -64,12 +64,6 @@ def load_plan(folder: Path, depot: Depot, night: date) -> Plan | None:
     return plan
 
 
-def checked_profiles(depot: Depot, plan: Plan) -> str:
-    """The text of ``profiles.json``. Raises :class:`InputError` for capabilities that cannot be."""
-    check_capabilities(depot)
-    return render_profiles(depot, plan)
-
-
 def check_capabilities(depot: Depot) -> None:
     """Raises :class:`InputError` with all that ``depot.yaml`` says wrongly of its chargers' capabilities."""
     problems: list[Problem] = []
@@ -82,7 +76,13 @@ def check_capabilities(depot: Depot) -> None:
         raise InputError(problems)
 
 
-register(app, save_plan=save_plan, load_plan=load_plan, render_profiles=checked_profiles)
+register(
+    app,
+    save_plan=save_plan,
+    load_plan=load_plan,
+    render_profiles=render_profiles,
+    check_depot=check_capabilities,
+)
 
 Night = Annotated[
     str | None, typer.Option(metavar="DATE", help="Local date on which the night starts; else the one now.")

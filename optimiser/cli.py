@@ -61,12 +61,14 @@ class Surroundings:
     """What the commands need from above: the store of plans, the exact payloads of chargers, the clock.
 
     ``save_plan`` and ``load_plan`` take the depot's folder; ``load_plan`` gives None where none is stored.
-    ``render_profiles`` gives the text of ``profiles.json``.
+    ``render_profiles`` gives the text of ``profiles.json``. ``check_depot`` raises :class:`InputError` for what
+    the parts above would not take of a depot.
     """
 
     save_plan: Callable[[Path, Depot, Plan], None]
     load_plan: Callable[[Path, Depot, date], Plan | None]
     render_profiles: Callable[[Depot, Plan], str]
+    check_depot: Callable[[Depot], None]
     now: Callable[[], datetime]
 
 
@@ -82,10 +84,17 @@ def register(
     save_plan: Callable[[Path, Depot, Plan], None],
     load_plan: Callable[[Path, Depot, date], Plan | None],
     render_profiles: Callable[[Depot, Plan], str],
+    check_depot: Callable[[Depot], None] = lambda _: None,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> None:
     """Puts check, plan and show on a typer application."""
-    around = Surroundings(save_plan=save_plan, load_plan=load_plan, render_profiles=render_profiles, now=now)
+    around = Surroundings(
+        save_plan=save_plan,
+        load_plan=load_plan,
+        render_profiles=render_profiles,
+        check_depot=check_depot,
+        now=now,
+    )
 
     @app.command("check")
     def check_command(
@@ -98,7 +107,7 @@ def register(
     ) -> None:
         """Read and validate a depot folder: every problem at once, each with its place."""
         terminal = Terminal(as_json=as_json)
-        _run(terminal, folder, lambda: check(terminal, folder, night=night))
+        _run(terminal, folder, lambda: check(terminal, folder, night=night, around=around))
 
     @app.command("plan")
     def plan_command(
@@ -136,9 +145,10 @@ def register(
         _run(terminal, source, lambda: show(terminal, source, night=night, around=around))
 
 
-def check(terminal: Terminal, folder: Path, *, night: str | None) -> ExitCode:
+def check(terminal: Terminal, folder: Path, *, night: str | None, around: Surroundings) -> ExitCode:
     """Reads the depot and one or all of its nights, and says what they hold."""
     depot, nights = _read(folder, night)
+    around.check_depot(depot)
     warnings = list(dict.fromkeys([*_could_pass(depot), *(text for one in nights for text in one.warnings)]))
     connectors = sum(1 for _ in depot.connectors())
     limit = sentences.power(depot.site.transformer_limit_kw)
@@ -177,6 +187,7 @@ def check(terminal: Terminal, folder: Path, *, night: str | None) -> ExitCode:
 def plan(terminal: Terminal, folder: Path, *, night: str, out: Path | None, around: Surroundings) -> ExitCode:
     """Plans a night, writes and stores the plan, and says how it compares with plug-and-charge."""
     depot, read = load_folder(folder, night)
+    around.check_depot(depot)
     visits = _counted(len(read.visits), "visit")
     with terminal.working(f"planning {visits} of {read.date} at {depot.name}"):
         planned = plan_night(depot, read, created_at=around.now())

@@ -78,7 +78,7 @@ def test_a_plan_is_stored_and_its_profiles_are_written_beside_it(folder: Path) -
     assert json.loads(Path(files["profiles.json"]).read_text())["schema"] == "depot-profiles/1"
 
 
-@pytest.mark.parametrize("command", ["gateway", "dispatch", "plan"])
+@pytest.mark.parametrize("command", ["check", "gateway", "dispatch", "plan"])
 def test_a_wrong_capability_is_bad_input_for_every_command_that_would_use_it(
     folder: Path, command: str
 ) -> None:
