@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dispatch.composite import Limit
+from dispatch.edges import staggered
 from dispatch.layers import Target, with_head_start
 from dispatch.safety import Bottleneck, Draw, Place, Wiring, bottlenecks, room, room_without_plan
 from optimiser.depot import DC_STEP_KW, Connector, Depot
@@ -73,7 +74,7 @@ def targets(depot: Depot, plan: Plan) -> tuple[Target, ...]:
         lead = replace(floor, start=begin, end=plan.horizon.start)
         whole = replace(profile, periods=(lead, *_by_step(profile, plan)))
         result.append(Target(place=place, connector=connector, plan=whole, floor=floor))
-    return _with_floor_between_visits(result, depot, plan)
+    return staggered(_with_floor_between_visits(result, depot, plan), depot, plan)
 
 
 def _with_floor_between_visits(found: list[Target], depot: Depot, plan: Plan) -> tuple[Target, ...]:
@@ -81,9 +82,9 @@ def _with_floor_between_visits(found: list[Target], depot: Depot, plan: Plan) ->
     draws: dict[Place, tuple[FloatArray, FloatArray]] = {}
     for target in found:
         wiring = Wiring(place=target.place, connector=target.connector, voltage_v=depot.site.voltage_v)
-        floor = _draw(target.floor, wiring)
+        floor = _most_drawn(target.floor, wiring)
         steps = [
-            floor if is_idle else _draw(period, wiring)
+            floor if is_idle else _most_drawn(period, wiring)
             for period, is_idle in zip(target.plan.periods[1:], idle[target.place], strict=True)
         ]
         draws[target.place] = (
@@ -92,11 +93,17 @@ def _with_floor_between_visits(found: list[Target], depot: Depot, plan: Plan) ->
         )
 
     for limit in bottlenecks(depot):
-        below = [draws[place][0 if limit.measure == "kw" else 1] for place in limit.places]
+        below = [_around(draws[place][0 if limit.measure == "kw" else 1]) for place in limit.places]
         has_room = np.sum(below, axis=0) <= room(limit, depot, plan, plan.horizon.starts()) + 1e-9
         for place in limit.places:
             idle[place] &= has_room
     return tuple(_with_floor_in(target, idle[target.place]) for target in found)
+
+
+def _around(values: FloatArray) -> FloatArray:
+    """The highest of each step and its two neighbours, so that no floor is in the way at an edge of the plan."""
+    padded = np.concatenate([values[:1], values, values[-1:]])
+    return np.asarray(np.maximum(np.maximum(padded[:-2], padded[2:]), values))
 
 
 def _with_floor_in(target: Target, steps: Steps) -> Target:
@@ -126,7 +133,7 @@ def _idle_steps(plan: Plan, place: Place) -> Steps:
     return idle
 
 
-def _draw(period: Period, wiring: Wiring) -> Draw:
+def _most_drawn(period: Period, wiring: Wiring) -> Draw:
     """What a period may let a connector draw, whoever stands there."""
     if period.limit_a is None:
         return wiring.draw(Limit(value=period.limit_kw * 1000.0 / wiring.connector.grid_per_limit, unit="W"))

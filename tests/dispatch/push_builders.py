@@ -109,9 +109,8 @@ class Chargers:
             rewrite=ALL_LAYERS if is_readable and is_higher else frozenset(),
         )
 
-    def overload(self) -> dict[str, FloatArray]:
+    def overload(self, instants: Sequence[datetime]) -> dict[str, FloatArray]:
         """What may truly be drawn above each limit at every instant, 0 where the limit is kept."""
-        instants = self.instants()
         exposures: dict[Place, Exposure] = {
             place: exposure(self.known[place].wiring, stack, transaction_id=None, instants=instants)
             for place, stack in self.truth.items()

@@ -106,7 +106,7 @@ def test_the_plan_holds_while_a_visit_is_planned_and_the_floor_around_it() -> No
     assert at_instant(target.plan.periods, "06:00") == floor_kw
 
 
-def test_there_is_no_floor_around_a_visit_where_the_plan_leaves_no_room() -> None:
+def test_there_is_no_floor_where_the_plan_leaves_no_room_nor_in_the_steps_beside_it() -> None:
     depot = a_depot(transformer_limit_kw=18.0, base_load_max_kw=5.0)  # floors of 6 A each
     night = a_night(
         depot,
@@ -116,8 +116,8 @@ def test_there_is_no_floor_around_a_visit_where_the_plan_leaves_no_room() -> Non
     plan = a_plan(depot, night, power_kw={"V1": {36: 11.04}})
     second = targets(depot, plan)[1]
     assert second.floor.limit_kw > 0
-    assert at_instant(second.plan.periods, "20:59") == second.floor.limit_kw
-    assert at_instant(second.plan.periods, "21:00") == 0.0
+    shown = [at_instant(second.plan.periods, time) for time in ("20:44", "20:45", "21:00", "21:29", "21:30")]
+    assert shown == [second.floor.limit_kw, 0.0, 0.0, 0.0, second.floor.limit_kw]
 
 
 def test_a_plan_begins_a_minute_before_the_night_or_before_it_was_made_if_that_was_earlier() -> None:
