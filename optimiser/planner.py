@@ -49,7 +49,7 @@ def decide(problem: Problem) -> Decision:
     """The optimum of a problem in set-points."""
     began_s = time.perf_counter()
     program = LinearProgram(problem)
-    power_kw = set_points(problem, program.solve())
+    power_kw = set_points(problem, program, program.solve())
     return Decision(
         problem=problem, power_kw=power_kw, program=program, seconds=time.perf_counter() - began_s
     )

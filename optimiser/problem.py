@@ -124,7 +124,11 @@ class Problem:
                 curve and curve.lowered_by(2.0 * step_kw * efficiency)
                 for curve, step_kw, efficiency in zip(self.curves, self.step_kw, self.efficiency, strict=True)
             ),
-            need_kwh=np.minimum(self.need_kwh + one_step_kwh, np.maximum(self.need_kwh, self.room_kwh)),
+            need_kwh=np.where(
+                self.need_kwh > 0,
+                np.minimum(self.need_kwh + one_step_kwh, np.maximum(self.need_kwh, self.room_kwh)),
+                0.0,
+            ),
         )
 
     def beside(self, committed_kw: FloatArray, free: BoolArray) -> Problem:

@@ -40,23 +40,37 @@ CAPACITY_TOLERANCE = 1e-7
 """Floating-point noise in a sum of powers, in kW or A."""
 
 
-def set_points(problem: Problem, optimum: Optimum) -> FloatArray:
+def set_points(problem: Problem, program: LinearProgram, optimum: Optimum) -> FloatArray:
     """Grid-side powers (V, T) that chargers can take, within every limit, as near to the optimum as found.
 
-    The steps are chosen under limits that are one set-point lower and for needs that are one higher: what the
-    cut to set-points takes away can then be given back where it is cheap, without passing a peak.
+    ``program`` has been solved for ``problem`` with ``optimum``.
+    """
+    best: FloatArray | None = None
+    for power_kw in _attempts(problem, program, optimum):
+        if best is None or _score(problem, optimum, power_kw) < _score(problem, optimum, best):
+            best = power_kw
+        if problem.money(best) - optimum.money <= GOOD_ENOUGH * abs(optimum.money):
+            break
+    assert best is not None, "there is always a first attempt"
+    return best
+
+
+def _attempts(problem: Problem, program: LinearProgram, optimum: Optimum) -> Iterator[FloatArray]:
+    """Set-points from ever more freedom; only small nights have the time for more than the first attempt.
+
+    First the steps are chosen under limits that are one set-point lower and for needs that are one higher: what
+    the cut to set-points takes away can then be given back where it is cheap, without passing a peak. Few
+    vehicles under a tight peak need more: whose turn it is when has to be decided over the whole night, and
+    for some nights the leeway costs more than it saves.
     """
     levels = _Levels(problem)
-    program = LinearProgram(problem.with_leeway())
-    sure, open_ = _choices(levels, program.solve())
-    power_kw = _chosen(problem, program, levels, optimum, sure=sure, open_=open_)
-    lost = problem.money(power_kw) - optimum.money
-    if lost > GOOD_ENOUGH * abs(optimum.money) and levels.usable.sum() <= ALL_STEPS_UP_TO_POWERS:
-        # Few vehicles under a tight peak: whose turn it is when has to be decided over the whole night.
+    careful = LinearProgram(problem.with_leeway())
+    sure, open_ = _choices(levels, careful.solve())
+    yield _chosen(problem, careful, levels, optimum, sure=sure, open_=open_)
+    if levels.usable.sum() <= ALL_STEPS_UP_TO_POWERS:
         none = np.zeros_like(levels.usable)
-        other_kw = _chosen(problem, program, levels, optimum, sure=none, open_=levels.usable)
-        power_kw = min(power_kw, other_kw, key=lambda candidate: _score(problem, optimum, candidate))
-    return power_kw
+        for each in (careful, program):
+            yield _chosen(problem, each, levels, optimum, sure=none, open_=levels.usable)
 
 
 def _chosen(

@@ -22,7 +22,8 @@ NOW = datetime(2025, 11, 10, 12, tzinfo=UTC)
 
 def powers_of(depot: Depot, night: Night) -> FloatArray:
     problem = build_problem(depot, night)
-    return set_points(problem, LinearProgram(problem).solve())
+    program = LinearProgram(problem)
+    return set_points(problem, program, program.solve())
 
 
 def test_a_power_is_zero_or_at_least_the_minimum_and_in_whole_steps() -> None:
@@ -56,6 +57,19 @@ def test_cutting_to_steps_passes_no_peak_that_is_paid_for() -> None:
     plan = plan_night(depot, night, created_at=NOW)
     assert plan.peak_kw <= 18.0 + 1e-6
     assert plan.solver.gap < 0.003
+
+
+def test_a_vehicle_that_needs_nothing_is_given_nothing() -> None:
+    depot = a_depot()
+    visits = [a_visit("V1", charger_id="CP1"), a_visit("V2", charger_id="CP2", arrival_soc_percent=95.0)]
+    assert powers_of(depot, a_night(depot, visits=visits))[1].max() == 0.0
+
+
+def test_leeway_is_asked_for_needs_alone() -> None:
+    depot = a_depot()
+    visits = [a_visit("V1", charger_id="CP1"), a_visit("V2", charger_id="CP2", arrival_soc_percent=95.0)]
+    needs_kwh = build_problem(depot, a_night(depot, visits=visits)).with_leeway().need_kwh
+    assert needs_kwh == pytest.approx([32.0 + 0.69 * 0.9 / 4, 0.0])
 
 
 def test_a_full_battery_is_not_overfilled_by_a_step() -> None:
