@@ -110,7 +110,9 @@ def gather(depot: Depot, night: Night, plan: Plan, base: Plan, live: LiveState) 
         return Facts(live=live, plan=plan, base=base, there=there, notes=(note,))
     if new is None:
         return Facts(live=live, plan=plan, base=base, there=there)
-    return Facts(live=live, plan=new, base=base, there=occupants(depot, new, live), is_replanned=True)
+    why = new.warnings[len(plan.warnings) :]
+    there = occupants(depot, new, live)
+    return Facts(live=live, plan=new, base=base, there=there, is_replanned=True, notes=why)
 
 
 def tracks_of(around: Surroundings, facts: Facts) -> list[Track]:

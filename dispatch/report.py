@@ -9,7 +9,6 @@ from typing import Any
 
 from dispatch.evidence import Rung, Verdict
 from dispatch.safety import Place
-from optimiser.horizon import Horizon
 from optimiser.plan import Plan
 
 MARKS: Mapping[Verdict | None, str] = {
@@ -86,8 +85,6 @@ def summary(report: NightReport) -> list[str]:
         "read back as they should be"
     )
     lines = [first]
-    if report.is_replanned:
-        lines.append(f"planned again at {_clock(report.plan.created_at, horizon)}")
     lines += [*report.notes, *report.short]
     if wrong:
         lines.append(f"needs a person: {', '.join(wrong)}")
@@ -123,10 +120,6 @@ def document(report: NightReport) -> dict[str, Any]:
 
 def _confirmed(rows: Sequence[Row]) -> int:
     return sum(row.rungs.get(Rung.READ_BACK) is Verdict.CONFIRMED for row in rows)
-
-
-def _clock(instant: datetime, horizon: Horizon) -> str:
-    return f"{horizon.local(instant):%H:%M}"
 
 
 def _counted(count: int, noun: str) -> str:

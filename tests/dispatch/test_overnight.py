@@ -71,6 +71,7 @@ async def test_a_nearly_empty_vehicle_gets_a_profile_of_its_own_from_a_re_plan(t
     async with a_rehearsal(tmp_path, three_vans_tonight(), arrival_soc_percent={"V2": 8.0}) as night:
         report = await night.tick()
         assert report.is_replanned
+        assert any("V2 had 8 % instead of" in note for note in report.notes)
         assert row_of(report, "CP2").has_override
         assert not report.needs_a_person
         (override,) = [c for c in night.journal.commands() if c.layer is Layer.OVERRIDE]
