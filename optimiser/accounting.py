@@ -15,7 +15,8 @@ import numpy as np
 from optimiser.depot import Depot
 from optimiser.horizon import FloatArray
 from optimiser.night import Night, Visit
-from optimiser.plan import Cost, Plan, PlannedVisit, Series, SiteSeries, Solver
+from optimiser.plan import Cost, Plan, PlannedVisit, Solver
+from optimiser.series import Series, SiteSeries
 from optimiser.tariff import billing_means
 
 DECIMALS = 6

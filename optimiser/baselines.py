@@ -34,6 +34,12 @@ def plug_and_charge(depot: Depot, night: Night) -> Plan:
     Blind to every limit, so it may pass them; never more energy than required, so that its cost compares
     with that of a plan which serves everybody. In a vehicle's last step it draws for a part of the step only:
     that is a lower mean power there.
+
+    >>> import optimiser as opt
+    >>> depot = opt.load_depot("data/parcel-12")
+    >>> unplanned = opt.plug_and_charge(depot, opt.load_night("data/parcel-12", "2025-11-10"))
+    >>> round(unplanned.peak_kw, 1), unplanned.site.headroom_kw < 0
+    (50.3, True)
     """
     there = presence(night)
     power_kw = np.zeros_like(there)
@@ -82,8 +88,7 @@ def compare(plan: Plan, baseline: Plan) -> dict[str, Any]:
 
 def minutes_above_limit(plan: Plan) -> int:
     """Minutes of the night in which base load and charging together pass the site's limit."""
-    load_kw = np.add(plan.site.base_load_kw, plan.site.charging_kw)
-    above = load_kw > np.asarray(plan.site.limit_kw) + LIMIT_SLACK_KW
+    above = np.asarray(plan.site.load_kw) > np.asarray(plan.site.limit_kw) + LIMIT_SLACK_KW
     return int(above.sum()) * plan.horizon.step_s // 60
 
 

@@ -1,49 +1,47 @@
-"""Pictures of a night: load against the limit, planned beside plugged-and-charged, and who charges when.
+"""Pictures of a plan: load against the limit, planned beside plugged-and-charged, and who charges when.
 
-Knows matplotlib's object-oriented side only: no pyplot, no global state. In a notebook the last line
-``night_against_limit(plan).figure`` shows a picture. Colours are those of Okabe and Ito, which colour-blind
-readers tell apart, and every colour has a second sign: a hatch, a label or a place.
+Knows plans; how a load, a price or an axis of time is drawn stands in :mod:`optimiser.load_chart`.
 """
 
 from __future__ import annotations
 
 import io
-import itertools
 import re
 import warnings
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
 from typing import Any
 
 import matplotlib as mpl
-import numpy as np
-from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
-from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator
 
 from optimiser.horizon import Horizon
+from optimiser.load_chart import (
+    ABOVE_LIMIT,
+    CHARGING,
+    INK,
+    MUTED,
+    PAPER,
+    days,
+    draw_legend,
+    draw_load,
+    draw_price,
+    dress_time_axis,
+    highest_kw,
+    load_rows,
+    mark_clock_change,
+    plain_text,
+    step_edges,
+)
 from optimiser.plan import Plan, PlannedVisit
-
-INK = "#1f2933"
-MUTED = "#66727f"
-GRID = "#d9dee3"
-PAPER = "#fefefe"
-BASE_LOAD = "#a3adb8"
-CHARGING = "#0072b2"
-ABOVE_LIMIT = "#d55e00"
-PRICE = "#009e73"
-SUN = "#e69f00"
 
 ALL_ROWS = slice(None)
 WIDTH_IN = 11.0
 ROW_IN = 0.26
 CHARACTER_SHARE = 0.0072
 """Width of a character of a label in the Gantt picture, as a share of the time axis."""
-LABELLED_HOURS = 3
-"""Hours between two times on the axis: 0, 3, 6, … by the wall clock, so that none of them exists twice."""
 
 
 def night_against_limit(plan: Plan, ax: Axes | None = None) -> Axes:
@@ -52,35 +50,28 @@ def night_against_limit(plan: Plan, ax: Axes | None = None) -> Axes:
     Without ``ax`` a figure of its own is made, with the price below.
     """
     if ax is None:
-        figure = Figure(figsize=(WIDTH_IN * 0.7, 4.6), layout="constrained")
-        ax, *price_axes = _rows(figure, plan, columns=1)[0]
-        for price_ax in price_axes:
-            _draw_price(plan, price_ax)
-        _dress_time_axis(plan.horizon, [*price_axes, ax][0])
-        _draw_load(plan, ax)
-        _draw_legend(ax, ax.get_legend_handles_labels()[0])
-        return ax
-    _draw_load(plan, ax)
-    _dress_time_axis(plan.horizon, ax)
+        return plan.plot().axes[0]
+    draw_load(plan.horizon, plan.site, ax)
+    dress_time_axis(plan.horizon, ax)
     return ax
 
 
 def comparison(plan: Plan, baseline: Plan) -> Figure:
     """The planned night beside the same night plugged-and-charged, on one scale, with the price below."""
     figure = Figure(figsize=(WIDTH_IN, 4.8), layout="constrained")
-    columns = _rows(figure, plan, columns=2)
+    columns = load_rows(figure, plan.site, columns=2)
     for shown, title, (ax, *price_axes) in zip(
         (plan, baseline), ("Planned", "Plugged and charged"), columns, strict=True
     ):
-        _draw_load(shown, ax)
+        draw_load(shown.horizon, shown.site, ax)
         ax.set_title(_headed(title, shown), loc="left", fontsize=10.5, color=INK)
         for price_ax in price_axes:
-            _draw_price(plan, price_ax)
-        _dress_time_axis(plan.horizon, [*price_axes, ax][0])
+            draw_price(plan.horizon, plan.site, price_ax, currency=plan.cost.currency)
+        dress_time_axis(plan.horizon, [*price_axes, ax][0])
     for repeated in columns[1]:
         repeated.set_ylabel("")
-    columns[0][0].set_ylim(0.0, max(_highest_kw(plan), _highest_kw(baseline)) * 1.12)
-    _draw_legend(columns[1][0], columns[1][0].get_legend_handles_labels()[0])
+    columns[0][0].set_ylim(0.0, max(highest_kw(plan.site), highest_kw(baseline.site)) * 1.12)
+    draw_legend(columns[1][0], columns[1][0].get_legend_handles_labels()[0])
     return figure
 
 
@@ -98,10 +89,10 @@ def connector_gantt(plan: Plan, ax: Axes | None = None, *, rows: slice = ALL_ROW
         for visit in visits:
             _draw_visit(plan.horizon, ax, visit, row=row, full_kw=full_kw)
         _label_visits(plan.horizon, ax, visits, row=row)
-    _dress_time_axis(plan.horizon, ax, margin=0.05)
-    _mark_clock_change(plan.horizon, ax)
+    dress_time_axis(plan.horizon, ax, margin_percent=5.0)
+    mark_clock_change(plan.horizon, ax)
     ax.set_ylim(len(connectors) - 0.4, -1.1)  # room above the first row for a change of the clocks
-    ax.set_yticks(range(len(connectors)), [_plain(name) for name in connectors], fontsize=8, color=INK)
+    ax.set_yticks(range(len(connectors)), [plain_text(name) for name in connectors], fontsize=8, color=INK)
     ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_visible(False)
     ax.xaxis.set_ticks_position("both")
@@ -109,7 +100,7 @@ def connector_gantt(plan: Plan, ax: Axes | None = None, *, rows: slice = ALL_ROW
     shown = [Patch(facecolor=_shade(share), label=f"{share * full_kw:.2g} kW") for share in (0.1, 0.4)]
     shown.append(Patch(facecolor=_shade(1.0), label=f"{full_kw:.4g} kW"))
     there = Patch(facecolor=to_rgba(MUTED, 0.16), label="plugged in, not charging")
-    _draw_legend(ax, [there, *shown])
+    draw_legend(ax, [there, *shown])
     return ax
 
 
@@ -142,76 +133,15 @@ def _with_own_ids(tag: str, name: str) -> str:
     return re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{name}-", tag)
 
 
-def _rows(figure: Figure, plan: Plan, *, columns: int) -> list[tuple[Axes, ...]]:
-    """Axes by column: the load above and, where prices are known, the price below."""
-    heights = [4.0, 1.0] if plan.site.import_price_per_kwh else [1.0]
-    grid = figure.subplots(
-        len(heights), columns, sharex="col", sharey="row", squeeze=False, height_ratios=heights
-    )
-    return [tuple(column) for column in grid.T]
-
-
 def _headed(title: str, plan: Plan) -> str:
     cost = f"{plan.cost.energy:,.2f} {plan.cost.currency}"
-    return _plain(f"{title}: peak {plan.peak_kw:,.0f} kW, energy {cost}")
-
-
-def _highest_kw(plan: Plan) -> float:
-    load = np.add(plan.site.base_load_kw, plan.site.charging_kw)
-    return float(max(load.max(), *plan.site.limit_kw))
-
-
-def _draw_load(plan: Plan, ax: Axes) -> None:
-    edges = _edges(plan.horizon)
-    base_kw = np.asarray(plan.site.base_load_kw)
-    load_kw = base_kw + np.asarray(plan.site.charging_kw)
-    limit_kw = np.asarray(plan.site.limit_kw)
-    within_kw = np.minimum(load_kw, np.maximum(limit_kw, base_kw))
-    ax.stairs(base_kw, edges, fill=True, color=BASE_LOAD, label="base load", lw=0)
-    ax.stairs(within_kw, edges, baseline=base_kw, fill=True, color=CHARGING, label="charging", lw=0)
-    if (load_kw > within_kw).any():
-        ax.stairs(
-            load_kw,
-            edges,
-            baseline=within_kw,
-            fill=True,
-            facecolor=ABOVE_LIMIT,
-            edgecolor=PAPER,
-            hatch="////",
-            lw=0,
-            label="above the limit",
-        )
-    if any(plan.site.pv_kw):
-        ax.stairs(plan.site.pv_kw, edges, baseline=None, color=SUN, ls="--", lw=1.4, label="forecast PV")
-    ax.stairs(limit_kw, edges, baseline=None, color=INK, lw=1.8, label=_limit_label(plan))
-    ax.set_ylim(0.0, _highest_kw(plan) * 1.12)
-    ax.set_ylabel("kW", color=INK)
-    ax.yaxis.set_major_locator(MaxNLocator(nbins=6, min_n_ticks=3))
-    _mark_clock_change(plan.horizon, ax)
-    _dress(ax)
-
-
-def _limit_label(plan: Plan) -> str:
-    lowest, highest = min(plan.site.limit_kw), max(plan.site.limit_kw)
-    return f"limit {lowest:,.4g} kW" if lowest == highest else f"limit {lowest:,.4g} to {highest:,.4g} kW"
-
-
-def _draw_price(plan: Plan, ax: Axes) -> None:
-    prices = plan.site.import_price_per_kwh
-    edges = _edges(plan.horizon)
-    ax.stairs(prices, edges, fill=True, color=to_rgba(PRICE, 0.25), lw=0)
-    ax.stairs(prices, edges, baseline=None, color=PRICE, lw=1.4)
-    if min(prices) >= 0.0:
-        ax.set_ylim(0.0, (max(prices) or 1.0) * 1.15)
-    ax.set_ylabel(_plain(f"{plan.cost.currency}/kWh"), color=INK)
-    ax.yaxis.set_major_locator(MaxNLocator(nbins=3))
-    _dress(ax)
+    return plain_text(f"{title}: peak {plan.peak_kw:,.0f} kW, energy {cost}")
 
 
 def _draw_visit(horizon: Horizon, ax: Axes, visit: PlannedVisit, *, row: int, full_kw: float) -> None:
     start, end = _clipped(horizon, visit)
     ax.broken_barh([(start, end - start)], (row - 0.36, 0.72), facecolors=to_rgba(MUTED, 0.16), lw=0)
-    edges = _edges(horizon)
+    edges = step_edges(horizon)
     bars, shades = [], []
     for first, last, power_kw in _runs(visit.power_kw):
         from_, to = max(edges[first], start), min(edges[last + 1], end)
@@ -227,13 +157,13 @@ def _draw_visit(horizon: Horizon, ax: Axes, visit: PlannedVisit, *, row: int, fu
 
 def _label_visits(horizon: Horizon, ax: Axes, visits: Sequence[PlannedVisit], *, row: int) -> None:
     """SoC at both ends: outside the bar where there is room, within it where the next bar is too near."""
-    width = _days(horizon.end) - _days(horizon.start)
-    left = _days(horizon.start) - 0.05 * width
+    width = days(horizon.end) - days(horizon.start)
+    left = days(horizon.start) - 0.05 * width
     for number, visit in enumerate(visits):
         start, end = _clipped(horizon, visit)
         following = visits[number + 1 : number + 2]
         right = _clipped(horizon, following[0])[0] if following else left + 1.1 * width
-        arriving = _plain(f"{visit.vehicle_id}  {visit.arrival_soc_percent:.0f} %")
+        arriving = plain_text(f"{visit.vehicle_id}  {visit.arrival_soc_percent:.0f} %")
         leaving = f"{visit.planned_soc_percent:.0f} %"
         if not visit.is_ready:
             leaving += f", needs {visit.required_soc_percent:.0f} %"
@@ -297,64 +227,4 @@ def _shade(share: float) -> tuple[float, float, float, float]:
 def _clipped(horizon: Horizon, visit: PlannedVisit) -> tuple[float, float]:
     first = max(visit.arrival, horizon.start)
     last = min(visit.departure, horizon.end)
-    return _days(first), _days(last)
-
-
-def _edges(horizon: Horizon) -> list[float]:
-    return [_days(instant) for instant in [*horizon.starts(), horizon.end]]
-
-
-def _days(instant: datetime) -> float:
-    """An instant as matplotlib counts it, so that other series can be drawn over a picture."""
-    return instant.timestamp() / 86400.0
-
-
-def _dress_time_axis(horizon: Horizon, ax: Axes, *, margin: float = 0.0) -> None:
-    """Hours by the depot's wall clock, the date at midnight, and a mark where the clocks change."""
-    local = [horizon.local(instant) for instant in [*horizon.starts(), horizon.end]]
-    hours = [instant for instant in local if instant.minute == 0]
-    labelled = [hour for hour in hours if hour.hour % LABELLED_HOURS == 0]
-    texts = [
-        f"{hour:%H:%M}\n{hour:%a} {hour.day} {hour:%b}" if hour.hour == 0 else f"{hour:%H:%M}"
-        for hour in labelled
-    ]
-    first, last = _days(horizon.start), _days(horizon.end)
-    ax.set_xlim(first - margin * (last - first), last + margin * (last - first))
-    ax.xaxis.set_major_locator(FixedLocator([_days(hour) for hour in labelled]))
-    ax.xaxis.set_major_formatter(FixedFormatter(texts))
-    ax.xaxis.set_minor_locator(FixedLocator([_days(hour) for hour in hours]))
-    _dress(ax)
-
-
-def _mark_clock_change(horizon: Horizon, ax: Axes) -> None:
-    local = [horizon.local(instant) for instant in horizon.starts()]
-    for before, after in itertools.pairwise(local):
-        change = (after.utcoffset() or timedelta(0)) - (before.utcoffset() or timedelta(0))
-        if change:
-            says = f" clocks {'forward' if change > timedelta(0) else 'back'} to {after:%H:%M}"
-            where: dict[str, Any] = {"transform": ax.get_xaxis_transform(), "va": "top", "ha": "left"}
-            ax.axvline(_days(after), color=MUTED, lw=1.0, ls=":")
-            ax.text(_days(after), 0.99, says, fontsize=7.5, color=MUTED, **where)
-
-
-def _dress(ax: Axes) -> None:
-    ax.spines[["top", "right"]].set_visible(False)
-    ax.spines[["left", "bottom"]].set_color(MUTED)
-    ax.tick_params(colors=MUTED, labelcolor=INK, labelsize=8.5, which="both")
-    ax.grid(visible=True, which="major", color=GRID, lw=0.7)
-    ax.set_axisbelow(True)
-
-
-def _draw_legend(ax: Axes, handles: Sequence[Artist]) -> None:
-    figure = ax.get_figure(root=True)
-    if figure is not None:
-        legend = figure.legend(
-            handles=handles, loc="outside lower center", ncols=len(handles), frameon=False, fontsize=9
-        )
-        for text in legend.get_texts():
-            text.set_color(INK)
-
-
-def _plain(text: str) -> str:
-    """A name as text that matplotlib neither reads as mathematics nor writes as broken XML."""
-    return "".join(letter if letter.isprintable() else "\ufffd" for letter in text).replace("$", r"\$")
+    return days(first), days(last)

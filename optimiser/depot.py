@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import time
 from typing import Any, Literal
 
+from optimiser.display import Card, Printed, counted
 from optimiser.tariff import Tariff
 from optimiser.units import NOMINAL_VOLTAGE_V, kw_from_current_a
 
@@ -167,9 +168,24 @@ class GatewaySettings:
     api_token_file: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Depot:
-    """All that stays from night to night. ``store`` is an SQLAlchemy URL."""
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Depot(Printed):
+    """All that stays from night to night: site, feeders, chargers, vehicles, tariff, policy.
+
+    ``store`` is an SQLAlchemy URL. Depots are values: nothing changes one, :func:`dataclasses.replace` makes
+    another.
+
+    >>> import optimiser as opt
+    >>> depot = opt.load_depot("data/parcel-12")
+    >>> depot
+    Depot parcel-12 (Europe/Berlin)
+      transformer    43.0 kW
+      chargers       12 with 12 connectors, 132.5 kW at full power
+      vehicles       12 with 684.0 kWh of usable battery
+      demand charge  21.93 EUR per kW above 24.0 kW
+    >>> depot.vehicle("V001").battery_kwh, depot.connector("CP01", 1).max_current_a
+    (64.0, 16.0)
+    """
 
     name: str
     timezone: str
@@ -183,6 +199,40 @@ class Depot:
     policy: Policy = field(default_factory=Policy)
     gateway: GatewaySettings = field(default_factory=GatewaySettings)
     store: str = "sqlite:///depot.db"
+
+    def _card(self) -> Card:
+        site, tariff = self.site, self.tariff
+        full_kw = [connector.full_power_kw(site.voltage_v) for _, connector in self.connectors()]
+        battery_kwh = sum(vehicle.battery_kwh for vehicle in self.vehicles)
+        reserve = f", {site.reserve_kw:,.1f} kW of it in reserve" if site.reserve_kw else ""
+        connectors = counted(len(full_kw), "connector")
+        facts = [
+            ("transformer", f"{site.transformer_limit_kw:,.1f} kW{reserve}"),
+            ("chargers", f"{len(self.chargers)} with {connectors}, {sum(full_kw):,.1f} kW at full power"),
+            ("vehicles", f"{len(self.vehicles)} with {battery_kwh:,.1f} kWh of usable battery"),
+        ]
+        if self.feeders:
+            facts.append(("feeders", str(len(self.feeders))))
+        if tariff.demand_charge_per_kw:
+            charge = f"{tariff.demand_charge_per_kw:,.2f} {self.currency} per kW"
+            facts.append(("demand charge", f"{charge} above {tariff.peak_so_far_kw:,.1f} kW"))
+        return Card(
+            title=f"Depot {self.name} ({self.timezone})",
+            facts=tuple(facts),
+            headers=("connector", "feeder", "model", "kind", "at most"),
+            rows=tuple(
+                (
+                    f"{charger.id}/{connector.id}",
+                    charger.feeder or "transformer",
+                    f"{charger.vendor} {charger.model}".strip(),
+                    "DC" if connector.is_dc else f"AC, {counted(connector.phases, 'phase')}",
+                    f"{full:,.1f} kW",
+                )
+                for (charger, connector), full in zip(self.connectors(), full_kw, strict=True)
+            ),
+            numbers=frozenset({4}),
+            more="depot.chargers has all",
+        )
 
     def connectors(self) -> Iterator[tuple[Charger, Connector]]:
         """Every connector with its charger, in the order of ``depot.yaml``."""

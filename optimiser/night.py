@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
+from optimiser.display import Card, Printed, counted, spread
 from optimiser.horizon import FloatArray, Horizon
 
 
@@ -25,13 +26,31 @@ class Visit:
     priority: float = 1.0
 
 
-@dataclass(frozen=True, kw_only=True)
-class Night:
-    """A night on its horizon; every array has shape (steps,).
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Night(Printed):
+    """A night on its horizon: who comes, and the site's prices, loads and limits; arrays have shape (steps,).
 
     ``import_price_per_kwh`` and ``export_price_per_kwh`` in the depot's currency; ``base_load_kw`` what the
     site draws beside the chargers; ``site_limit_kw`` the transformer limit or a lower cap of tonight;
     ``pv_kw`` what the roof is expected to give. ``inputs_sha256`` is of the files the night was read from.
+
+    >>> import optimiser as opt
+    >>> night = opt.load_night("data/parcel-12", "2025-11-10")
+    >>> night
+    Night of 2025-11-10, from Mon 12:00 to Tue 12:00 (Europe/Berlin)
+      visits     12, arriving from Mon 12:53, leaving from Tue 07:33
+      steps      96 of 15 minutes
+      price      0.20 to 0.26 per kWh
+      base load  0.5 to 9.6 kW
+      limit      43.0 kW
+    >>> night.visits[0].vehicle_id, night.visits[0].required_soc_percent, night.import_price_per_kwh.shape
+    ('V001', 90.0, (96,))
+
+    Nights are values: :func:`dataclasses.replace` asks what if, here the limit 50 kW higher.
+
+    >>> from dataclasses import replace
+    >>> replace(night, site_limit_kw=night.site_limit_kw + 50).site_limit_kw.max().item()
+    93.0
     """
 
     date: date
@@ -44,3 +63,43 @@ class Night:
     pv_kw: FloatArray
     inputs_sha256: str = ""
     warnings: tuple[str, ...] = field(default=())
+
+    def _card(self) -> Card:
+        def clock(instant: datetime) -> str:
+            return f"{self.horizon.local(instant):%a %H:%M}"
+
+        in_order = sorted(self.visits, key=lambda visit: (visit.arrival, visit.vehicle_id))
+        prices, base_kw, limit_kw = self.import_price_per_kwh, self.base_load_kw, self.site_limit_kw
+        visits = str(len(in_order))
+        if in_order:
+            leaving = clock(min(visit.departure for visit in in_order))
+            visits += f", arriving from {clock(in_order[0].arrival)}, leaving from {leaving}"
+        facts = [
+            ("visits", visits),
+            ("steps", f"{self.horizon.steps} of {counted(self.horizon.step_s // 60, 'minute')}"),
+            ("price", spread(prices, decimals=2, unit="per kWh")),
+            ("base load", spread(base_kw, decimals=1, unit="kW")),
+            ("limit", spread(limit_kw, decimals=1, unit="kW")),
+        ]
+        if self.pv_kw.any():
+            facts.append(("forecast PV", f"up to {self.pv_kw.max():,.1f} kW"))
+        facts += [("warning", text) for text in self.warnings]
+        start, end = clock(self.horizon.start), clock(self.horizon.end)
+        return Card(
+            title=f"Night of {self.date}, from {start} to {end} ({self.horizon.timezone})",
+            facts=tuple(facts),
+            headers=("arrives", "leaves", "vehicle", "connector", "SoC then", "required"),
+            rows=tuple(
+                (
+                    clock(visit.arrival),
+                    clock(visit.departure),
+                    visit.vehicle_id,
+                    f"{visit.charger_id}/{visit.connector_id}",
+                    f"{visit.arrival_soc_percent:.1f} %",
+                    f"{visit.required_soc_percent:.1f} %",
+                )
+                for visit in in_order
+            ),
+            numbers=frozenset({4, 5}),
+            more="night.visits has all",
+        )

@@ -9,11 +9,16 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
+from optimiser.display import Card, Printed, counted
 from optimiser.horizon import Horizon, format_instant
+from optimiser.series import Series, SiteSeries
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from optimiser.load_chart import Picture
 
 SCHEMA = "depot-plan/1"
 
@@ -43,31 +48,12 @@ class PlannedVisit:
     required_kwh: float
     delivered_kwh: float
     shortfall_kwh: float
-    power_kw: tuple[float, ...]
+    power_kw: tuple[float, ...] = field(repr=False)
 
     @property
     def is_ready(self) -> bool:
         """Whether the vehicle leaves with what it needs, to :data:`READY_TOLERANCE_PERCENT`."""
         return self.planned_soc_percent >= self.required_soc_percent - READY_TOLERANCE_PERCENT
-
-
-@dataclass(frozen=True, kw_only=True)
-class Series:
-    """Limit and charging power of a feeder, one value per step. [kW] Without a limit, ``limit_kw`` is None."""
-
-    limit_kw: tuple[float, ...] | None
-    charging_kw: tuple[float, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class SiteSeries:
-    """The site's night, one value per step. [kW] ``limit_kw`` is what base load and charging may reach."""
-
-    limit_kw: tuple[float, ...]
-    base_load_kw: tuple[float, ...]
-    charging_kw: tuple[float, ...]
-    pv_kw: tuple[float, ...] = ()
-    import_price_per_kwh: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,9 +81,23 @@ class Solver:
     seconds: float
 
 
-@dataclass(frozen=True, kw_only=True)
-class Plan:
-    """A night's plan. ``baseline`` holds the figures of the same night plugged-and-charged."""
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Plan(Printed):
+    """The plan of a night: what every vehicle draws in every step, what that costs, who is short.
+
+    ``visits`` in the order of the night's; ``site`` and ``feeders`` their load and limits per step [kW];
+    ``cost`` in the depot's currency; ``peak_kw`` the highest mean over a billing interval of charging + base
+    load − PV [kW]; ``solver`` how near to the best possible; ``baseline`` the figures of the same night
+    plugged-and-charged. Plans are values: nothing changes one, :func:`dataclasses.replace` makes another.
+
+    >>> import optimiser as opt
+    >>> depot = opt.load_depot("data/parcel-12")
+    >>> plan = opt.plan(depot, opt.load_night("data/parcel-12", "2025-11-10"))
+    >>> plan.visits[0].vehicle_id, plan.visits[0].is_ready, plan.site.headroom_kw > 0
+    ('V001', True, True)
+    >>> plan.peak_kw < plan.baseline["peak_kw"]
+    True
+    """
 
     depot: str
     night: date
@@ -118,8 +118,68 @@ class Plan:
         """What all vehicles together leave without. [kWh, battery side]"""
         return sum(visit.shortfall_kwh for visit in self.visits)
 
+    def _card(self) -> Card:
+        ready = sum(visit.is_ready for visit in self.visits)
+        short = f", {len(self.visits) - ready} short by {self.shortfall_kwh:,.1f} kWh" * (
+            ready < len(self.visits)
+        )
+        money, headroom_kw = self.cost, self.site.headroom_kw
+        near = (
+            f"{headroom_kw:,.1f} kW or more below"
+            if headroom_kw >= 0
+            else f"up to {-headroom_kw:,.1f} kW above"
+        )
+        bound = (
+            f"at most {self.solver.gap:.2%} above the cheapest possible" if self.solver.proved_optimal else ""
+        )
+        cost = f"{money.energy:,.2f} {money.currency} energy + {money.demand:,.2f} {money.currency} demand charge"
+        facts = (
+            ("departures", f"{ready} of {len(self.visits)} ready{short}"),
+            ("cost", f"{cost}{', ' if bound else ''}{bound}"),
+            ("peak", f"{self.peak_kw:,.1f} kW, {near} the limit"),
+            ("made by", f"{self.solver.name} {self.solver.version}, {self.created_at:%Y-%m-%d %H:%M} UTC"),
+            *(("warning", text) for text in self.warnings),
+        )
+        return Card(
+            title=f"Plan of {self.depot}, night of {self.night}: {counted(len(self.visits), 'visit')}",
+            facts=facts,
+            headers=("leaves", "vehicle", "connector", "SoC then", "planned", "required", "state"),
+            rows=tuple(self._departure_row(visit) for visit in self._by_departure()),
+            numbers=frozenset({3, 4, 5}),
+            more="plan.departures() has all",
+        )
+
+    def _departure_row(self, visit: PlannedVisit) -> tuple[str, ...]:
+        return (
+            f"{self.horizon.local(visit.departure):%a %H:%M}",
+            visit.vehicle_id,
+            f"{visit.charger_id}/{visit.connector_id}",
+            f"{visit.arrival_soc_percent:.1f} %",
+            f"{visit.planned_soc_percent:.1f} %",
+            f"{visit.required_soc_percent:.1f} %",
+            "ready" if visit.is_ready else f"short {visit.shortfall_kwh:,.1f} kWh",
+        )
+
+    def _by_departure(self) -> list[PlannedVisit]:
+        return sorted(self.visits, key=lambda visit: (visit.departure, visit.vehicle_id))
+
     def to_frame(self) -> pd.DataFrame:
-        """Grid-side kW: one row per step (local time), one column per (vehicle, charger, connector, arrival)."""
+        """Grid-side power [kW] as a DataFrame: one row per step, one column per visit.
+
+        The index is the start of the step in the depot's local time; the columns are (vehicle, charger,
+        connector, arrival).
+
+        >>> import optimiser as opt
+        >>> depot = opt.load_depot("data/parcel-12")
+        >>> plan = opt.plan(depot, opt.load_night("data/parcel-12", "2025-11-10"))
+        >>> frame = plan.to_frame()
+        >>> frame.shape
+        (96, 12)
+        >>> bool(frame.sum(axis="columns").max() < 43)
+        True
+        """
+        import pandas as pd  # noqa: PLC0415 half a second that only those who want a frame wait for
+
         index = pd.DatetimeIndex(self.horizon.starts(), name="start").tz_convert(self.horizon.timezone)
         keys = [(v.vehicle_id, v.charger_id, v.connector_id, v.arrival) for v in self.visits]
         columns = pd.MultiIndex.from_tuples(keys, names=["vehicle", "charger", "connector", "arrival"])
@@ -127,7 +187,24 @@ class Plan:
         return pd.DataFrame(rows, index=index, columns=columns, dtype=float)
 
     def departures(self) -> pd.DataFrame:
-        """One row per visit in the order of departure: who leaves when, with what, and how much is missing."""
+        """Who leaves when, with what, and how much is missing: one row per visit in the order of departure.
+
+        ``departure`` is local time, ``*_soc_percent`` of the usable battery [%], ``shortfall_kwh`` on the
+        battery side [kWh]; ``ready`` whether the vehicle has what it needs.
+
+        >>> import optimiser as opt
+        >>> depot = opt.load_depot("data/parcel-12")
+        >>> plan = opt.plan(depot, opt.load_night("data/parcel-12", "2025-11-10"))
+        >>> departures = plan.departures()
+        >>> departures[["vehicle", "charger", "required_soc_percent", "ready"]].head(2)
+          vehicle charger  required_soc_percent  ready
+        0    S004    CP12                  90.0   True
+        1    V001    CP01                  90.0   True
+        >>> departures[~departures["ready"]].empty
+        True
+        """
+        import pandas as pd  # noqa: PLC0415 as above
+
         rows = [
             {
                 "departure": self.horizon.local(visit.departure),
@@ -140,9 +217,27 @@ class Plan:
                 "shortfall_kwh": visit.shortfall_kwh,
                 "ready": visit.is_ready,
             }
-            for visit in sorted(self.visits, key=lambda visit: (visit.departure, visit.vehicle_id))
+            for visit in self._by_departure()
         ]
         return pd.DataFrame(rows)
+
+    def plot(self) -> Picture:
+        """The night against its limit as a matplotlib figure: base load and charging [kW], the price below.
+
+        The last line of a notebook's cell shows it; ``plan.plot().savefig("tonight.png")`` writes it.
+        ``figure.axes[0]`` has the load, to draw more over it.
+
+        >>> import optimiser as opt
+        >>> depot = opt.load_depot("data/parcel-12")
+        >>> plan = opt.plan(depot, opt.load_night("data/parcel-12", "2025-11-10"))
+        >>> figure = plan.plot()
+        >>> [axes.get_ylabel() for axes in figure.axes]
+        ['kW', 'EUR/kWh']
+        """
+        from optimiser.load_chart import load_picture  # noqa: PLC0415 matplotlib, only for who wants a picture
+
+        title = f"{self.depot}, night of {self.night}: peak {self.peak_kw:,.1f} kW"
+        return load_picture(self.horizon, self.site, currency=self.cost.currency, title=title)
 
     def to_document(self) -> dict[str, Any]:
         """The plan as the JSON document ``depot-plan/1``; instants in the depot's local time with offset."""

@@ -14,7 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from optimiser import charts, sentences
+from optimiser import charts, load_chart, sentences
 from optimiser.horizon import format_instant
 from optimiser.plan import Plan
 from optimiser.profiles import ChargingProfile, Period
@@ -23,15 +23,15 @@ CONNECTORS_PER_PICTURE = 50
 """Rows of one Gantt picture: what is still readable on one printed page."""
 
 PAGE_COLOURS = {
-    charts.INK: "--ink",
-    charts.MUTED: "--muted",
-    charts.GRID: "--line",
-    charts.PAPER: "--paper",
-    charts.BASE_LOAD: "--base-load",
-    charts.CHARGING: "--charging",
-    charts.ABOVE_LIMIT: "--above",
-    charts.PRICE: "--price",
-    charts.SUN: "--sun",
+    load_chart.INK: "--ink",
+    load_chart.MUTED: "--muted",
+    load_chart.GRID: "--line",
+    load_chart.PAPER: "--paper",
+    load_chart.BASE_LOAD: "--base-load",
+    load_chart.CHARGING: "--charging",
+    load_chart.ABOVE_LIMIT: "--above",
+    load_chart.PRICE: "--price",
+    load_chart.SUN: "--sun",
 }
 """Colours of the pictures and the names under which the page gives them, one set for light and one for dark."""
 

@@ -8,8 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-import numpy as np
-
 from optimiser.baselines import minutes_above_limit
 from optimiser.horizon import Horizon
 from optimiser.plan import Plan, PlannedVisit
@@ -93,7 +91,7 @@ def cost(plan: Plan) -> Headline:
 
 def peak(plan: Plan) -> Headline:
     """How high the site goes, how near to its limit, and what plug-and-charge would have done there."""
-    headroom_kw = min(np.subtract(plan.site.limit_kw, np.add(plan.site.base_load_kw, plan.site.charging_kw)))
+    headroom_kw = plan.site.headroom_kw
     above_minutes = minutes_above_limit(plan)
     if above_minutes:
         near = f"is above its limit for {duration(above_minutes)}"

@@ -24,7 +24,15 @@ __all__ = [
 
 
 def load_depot(folder: str | Path) -> Depot:
-    """What stays of a depot folder. Raises :class:`InputError` with all that is wrong with it."""
+    """What stays of a depot folder: ``depot.yaml``, the vehicles and their charge curves.
+
+    Raises :class:`InputError` with all that is wrong with them.
+
+    >>> import optimiser as opt
+    >>> depot = opt.load_depot("data/parcel-12")
+    >>> depot.site.transformer_limit_kw, len(depot.chargers), len(depot.vehicles)
+    (43.0, 12, 12)
+    """
     opened = _open(folder)
     known = read_depot(opened)
     opened.raise_problems()
@@ -33,7 +41,15 @@ def load_depot(folder: str | Path) -> Depot:
 
 
 def load_night(folder: str | Path, night: date | str) -> Night:
-    """One night of a depot folder, by its local date. Raises :class:`InputError`, also for its depot."""
+    """One night of a depot folder, by the local date on which it starts, such as ``"2025-11-10"``.
+
+    Raises :class:`InputError` with all that is wrong with it, and with its depot.
+
+    >>> import optimiser as opt
+    >>> night = opt.load_night("data/parcel-12", "2025-11-10")
+    >>> len(night.visits), night.horizon.steps, night.horizon.step_h
+    (12, 96, 0.25)
+    """
     return load_folder(folder, night)[1]
 
 

@@ -36,7 +36,15 @@ class Problem:
 
 
 class InputError(Exception):
-    """A depot folder that cannot be used, with everything that is wrong with it."""
+    """A depot folder that cannot be used, with everything that is wrong with it.
+
+    ``problems`` are one per mistake: where it is, what was found there, what is allowed.
+
+    >>> import optimiser as opt
+    >>> opt.load_depot("data/nowhere")
+    Traceback (most recent call last):
+    optimiser.inputs.files.InputError: data/nowhere: found no such folder, allowed a depot folder with a depot.yaml
+    """
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(problems)

@@ -1,0 +1,36 @@
+"""A night of the site and of its feeders as rows of numbers, one value per step. Knows no vehicle and no plan."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Series:
+    """Limit and charging power of a feeder, one value per step. [kW] Without a limit, ``limit_kw`` is None."""
+
+    limit_kw: tuple[float, ...] | None
+    charging_kw: tuple[float, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SiteSeries:
+    """The site's night, one value per step. [kW] ``limit_kw`` is what base load and charging may reach."""
+
+    limit_kw: tuple[float, ...]
+    base_load_kw: tuple[float, ...]
+    charging_kw: tuple[float, ...]
+    pv_kw: tuple[float, ...] = ()
+    import_price_per_kwh: tuple[float, ...] = ()
+
+    @property
+    def load_kw(self) -> tuple[float, ...]:
+        """Base load and charging together, which the limit holds down. [kW]"""
+        return tuple(
+            base + charging for base, charging in zip(self.base_load_kw, self.charging_kw, strict=True)
+        )
+
+    @property
+    def headroom_kw(self) -> float:
+        """How near the night comes to its limit; below 0 where it passes it. [kW]"""
+        return min(limit - load for limit, load in zip(self.limit_kw, self.load_kw, strict=True))
