@@ -25,10 +25,8 @@ if TYPE_CHECKING:
     from optimiser.inputs import InputError, load_depot, load_night
     from optimiser.night import Night
     from optimiser.plan import Plan
-    from optimiser.profiles import ChargingProfile
 
 __all__ = [
-    "ChargingProfile",
     "ChargingProfiles",
     "Depot",
     "InputError",
@@ -43,7 +41,6 @@ __all__ = [
 ]
 
 _HOMES = {
-    "ChargingProfile": "optimiser.profiles",
     "ChargingProfiles": "optimiser.face",
     "Depot": "optimiser.depot",
     "InputError": "optimiser.inputs",

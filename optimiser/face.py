@@ -1,0 +1,203 @@
+"""What a planner calls from Python: a night planned, plans side by side, what the connectors will be allowed.
+
+The names of ``import optimiser as opt``. Everything else is told from here to the street below.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import overload
+
+import pandas as pd
+
+from optimiser import baselines, profiles
+from optimiser.depot import Depot
+from optimiser.display import Card, Printed, counted
+from optimiser.horizon import Horizon
+from optimiser.night import Night
+from optimiser.plan import Plan
+from optimiser.planner import plan_night
+from optimiser.profiles import ChargingProfile
+
+
+def plan(depot: Depot, night: Night, *, created_at: datetime | None = None) -> Plan:
+    """The cheapest plan of a night that leaves the least behind, in set-points that the chargers can take.
+
+    Energy first (least priority-weighted shortfall), then money, then early rather than late. No night is
+    "infeasible": what cannot be delivered is ``shortfall_kwh`` of the visits. ``baseline`` of the plan holds
+    what plug-and-charge would have done. ``created_at`` is now unless given.
+
+    Raises :class:`~optimiser.verify.PlanRefusedError` if the plan does not stand up to the independent check,
+    and :class:`~optimiser.lp.SolverError` if no optimum was found in time.
+
+    >>> import optimiser as opt
+    >>> depot = opt.load_depot("data/parcel-12")
+    >>> night = opt.load_night("data/parcel-12", "2025-11-10")
+    >>> tonight = opt.plan(depot, night)
+    >>> tonight
+    Plan of parcel-12, night of 2025-11-10: 12 visits
+      departures  12 of 12 ready
+      cost        36.0... EUR energy + 0.00 EUR demand charge, at most ... above the cheapest possible
+      peak        24.0 kW, 19.0 kW or more below the limit
+      made by     HiGHS ... UTC
+    >>> tonight.shortfall_kwh
+    0.0
+    """
+    planned = plan_night(depot, night, created_at=created_at or datetime.now(UTC))
+    return replace(planned, baseline=baselines.compare(planned, baselines.plug_and_charge(depot, night)))
+
+
+def compare(*plans: Plan, **named: Plan) -> pd.DataFrame:
+    """Plans side by side, one row each: what they cost, how high they go, who leaves ready.
+
+    Keywords name their rows; the others are named after what made them. Costs in ``currency``; ``peak_kw``
+    counts for the demand charge; ``headroom_kw`` is the least distance of base load and charging to the limit,
+    below 0 where they pass it for ``minutes_above_limit``; ``*_kwh`` are battery side; ``ready`` counts
+    departures.
+
+    >>> import optimiser as opt
+    >>> depot = opt.load_depot("data/parcel-12")
+    >>> night = opt.load_night("data/parcel-12", "2025-11-10")
+    >>> table = opt.compare(opt.plan(depot, night), opt.plug_and_charge(depot, night))
+    >>> table[["peak_kw", "minutes_above_limit", "ready"]].round(1)
+                     peak_kw  minutes_above_limit  ready
+    plan                24.0                    0     12
+    plug-and-charge     50.3                   90     12
+    """
+    for shown in (*plans, *named.values()):
+        if not isinstance(shown, Plan):
+            raise TypeError(f"compare takes plans, compare(one, other): found a {type(shown).__name__}")
+    rows = [*((_name(shown), shown) for shown in plans), *named.items()]
+    names = Counter(name for name, _ in rows)
+    seen: Counter[str] = Counter()
+    labels = []
+    for name, _ in rows:
+        seen[name] += 1
+        labels.append(name if names[name] == 1 else f"{name} {seen[name]}")
+    return pd.DataFrame([_figures(shown) for _, shown in rows], index=pd.Index(labels))
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class ChargingProfiles(Printed, Sequence[ChargingProfile]):
+    """What every connector is allowed over a night: a sequence of charging profiles, in the depot's order.
+
+    >>> import optimiser as opt
+    >>> depot = opt.load_depot("data/parcel-12")
+    >>> tonight = opt.plan(depot, opt.load_night("data/parcel-12", "2025-11-10"))
+    >>> allowed = opt.charging_profiles(tonight, depot)
+    >>> len(allowed), allowed[0].charger_id, allowed[0].periods[0].limit_kw
+    (12, 'CP01', 0.0)
+    """
+
+    horizon: Horizon
+    profiles: tuple[ChargingProfile, ...]
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row per period, local time: ``limit_kw`` on the grid side [kW], ``limit_a`` per phase [A].
+
+        ``limit_a`` is missing and ``phases`` 0 on DC. Periods are half-open: ``end`` is not in them.
+
+        >>> import optimiser as opt
+        >>> depot = opt.load_depot("data/parcel-12")
+        >>> tonight = opt.plan(depot, opt.load_night("data/parcel-12", "2025-11-10"))
+        >>> opt.charging_profiles(tonight, depot).to_frame().columns.tolist()
+        ['charger', 'connector', 'start', 'end', 'limit_kw', 'limit_a', 'phases']
+        """
+        local = self.horizon.local
+        rows = [
+            (
+                profile.charger_id,
+                profile.connector_id,
+                local(period.start),
+                local(period.end),
+                period.limit_kw,
+                period.limit_a,
+                period.phases,
+            )
+            for profile in self.profiles
+            for period in profile.periods
+        ]
+        return pd.DataFrame(
+            rows, columns=["charger", "connector", "start", "end", "limit_kw", "limit_a", "phases"]
+        )
+
+    def __len__(self) -> int:
+        return len(self.profiles)
+
+    def __iter__(self) -> Iterator[ChargingProfile]:
+        return iter(self.profiles)
+
+    @overload
+    def __getitem__(self, index: int) -> ChargingProfile: ...
+    @overload
+    def __getitem__(self, index: slice) -> ChargingProfiles: ...
+    def __getitem__(self, index: int | slice) -> ChargingProfile | ChargingProfiles:
+        if isinstance(index, slice):
+            return replace(self, profiles=self.profiles[index])
+        return self.profiles[index]
+
+    def _card(self) -> Card:
+        counts = sorted(len(profile.periods) for profile in self.profiles)
+        drawing = sum(any(period.limit_kw > 0 for period in profile.periods) for profile in self.profiles)
+        facts = [("connectors", f"{len(counts)}, {drawing} of them may draw")]
+        if counts:
+            facts.append(("periods", f"{counts[len(counts) // 2]} in the middle, {counts[-1]} at most"))
+        return Card(
+            title=f"{counted(len(counts), 'charging profile')} ({self.horizon.timezone})",
+            facts=tuple(facts),
+            headers=("connector", "from", "to", "limit", "per phase"),
+            rows=tuple(self._rows()),
+            numbers=frozenset({3}),
+            more="to_frame() has all",
+        )
+
+    def _rows(self) -> Iterator[tuple[str, ...]]:
+        """The periods in which something may be drawn, as a person reads them."""
+        for profile in self.profiles:
+            for period in profile.periods:
+                if period.limit_kw > 0:
+                    start, end = (f"{self.horizon.local(t):%a %H:%M}" for t in (period.start, period.end))
+                    amperes = "" if period.limit_a is None else f"{period.limit_a:g} A × {period.phases}"
+                    connector = f"{profile.charger_id}/{profile.connector_id}"
+                    yield connector, start, end, f"{period.limit_kw:,.1f} kW", amperes
+
+
+def charging_profiles(plan: Plan, depot: Depot) -> ChargingProfiles:
+    """What every connector of the depot is allowed over the plan's horizon, as few periods as say it.
+
+    Limits are cut down to what OCPP can carry, never above the plan. The depot tells phases and voltage, and
+    which connectors nobody visits: those are allowed nothing.
+
+    >>> import optimiser as opt
+    >>> depot = opt.load_depot("data/parcel-12")
+    >>> tonight = opt.plan(depot, opt.load_night("data/parcel-12", "2025-11-10"))
+    >>> frame = opt.charging_profiles(tonight, depot).to_frame()
+    >>> bool(frame["limit_a"].max() <= 16)
+    True
+    """
+    return ChargingProfiles(horizon=plan.horizon, profiles=profiles.charging_profiles(plan, depot))
+
+
+def _name(shown: Plan) -> str:
+    return shown.solver.name if shown.solver.name == baselines.PLUG_AND_CHARGE else "plan"
+
+
+def _figures(shown: Plan) -> dict[str, object]:
+    return {
+        "depot": shown.depot,
+        "night": shown.night,
+        "energy_cost": shown.cost.energy,
+        "demand_cost": shown.cost.demand,
+        "total_cost": shown.cost.total,
+        "currency": shown.cost.currency,
+        "peak_kw": shown.peak_kw,
+        "headroom_kw": shown.site.headroom_kw,
+        "minutes_above_limit": baselines.minutes_above_limit(shown),
+        "delivered_kwh": sum(visit.delivered_kwh for visit in shown.visits),
+        "shortfall_kwh": shown.shortfall_kwh,
+        "departures": len(shown.visits),
+        "ready": sum(visit.is_ready for visit in shown.visits),
+    }
