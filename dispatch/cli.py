@@ -96,9 +96,11 @@ def gateway_command(
         str | None,
         typer.Option(metavar="INSTANT", help="Begin at this time instead of now: a rehearsal."),
     ] = None,
+    *,
+    as_json: AsJson = False,
 ) -> None:
     """Run the endpoint that chargers dial in to, and its local API, until stopped."""
-    terminal = Terminal(as_json=False)
+    terminal = Terminal(as_json=as_json)
 
     def run() -> ExitCode:
         depot = load_depot(folder)
@@ -109,6 +111,15 @@ def gateway_command(
         journal = _open_journal(depot, folder)
         terminal.say(
             f"{depot.name}: chargers dial in at ws://{depot.gateway.listen}/<charger id>, it is {clock():%F %T} UTC"
+        )
+        terminal.document(
+            {
+                "depot": depot.name,
+                "listen": depot.gateway.listen,
+                "api": depot.gateway.api,
+                "security_profile": depot.gateway.security_profile,
+                "now": clock().isoformat(),
+            }
         )
         serving = gateway.serve(depot, journal, credentials=credentials, api_token=token, clock=clock)
         try:
@@ -136,9 +147,11 @@ def simulate_command(
         typer.Option(metavar="VEHICLE=PERCENT", help="Another SoC at arrival; may be given again."),
     ] = None,
     meter_interval_s: Annotated[float, typer.Option(min=0.1, help="Between two meter readings. [s]")] = 60.0,
+    *,
+    as_json: AsJson = False,
 ) -> None:
     """Run simulated charge points with the night's vehicles against the depot's gateway, until stopped."""
-    terminal = Terminal(as_json=False)
+    terminal = Terminal(as_json=as_json)
 
     def run() -> ExitCode:
         depot, read = load_folder(folder, night or night_containing(load_depot(folder), datetime.now(UTC)))
@@ -152,9 +165,18 @@ def simulate_command(
             meter_interval_s=meter_interval_s,
         )
         terminal.say(f"simulating charge points of {depot.name} at ws://{depot.gateway.listen}")
+        terminal.document(
+            {
+                "depot": depot.name,
+                "night": read.date.isoformat(),
+                "gateway": f"ws://{depot.gateway.listen}",
+                "chargers": charger or [known.id for known in depot.chargers],
+            }
+        )
         asyncio.run(running)
         return ExitCode.GOOD
 
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     _run(terminal, folder, run)
 
 

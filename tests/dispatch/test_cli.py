@@ -107,21 +107,22 @@ def test_what_cannot_be_simulated_is_bad_input(folder: Path, options: list[str])
 
 
 @asynccontextmanager
-async def a_process(*arguments: str | Path) -> AsyncIterator[None]:
-    """A ``depot`` command that runs until it is told to stop."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-c",
-        "from dispatch.cli import main; main()",
-        *map(str, arguments),
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.DEVNULL,
-    )
-    try:
-        yield
-    finally:
-        process.terminate()
-        await process.wait()
+async def a_process(*arguments: str | Path, output: Path) -> AsyncIterator[None]:
+    """A ``depot`` command that runs until it is told to stop; its standard output goes into a file."""
+    with output.open("wb") as written:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-c",
+            "from dispatch.cli import main; main()",
+            *map(str, arguments),
+            stdout=written,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+        try:
+            yield
+        finally:
+            process.terminate()
+            await process.wait()
 
 
 async def until(folder: Path, wanted: Callable[[LiveState], bool]) -> None:
@@ -151,12 +152,23 @@ def metered(live: LiveState) -> Sequence[str]:
 async def test_a_night_with_gateway_and_charge_points_as_processes_of_their_own(folder: Path) -> None:
     assert depot("plan", folder, "--night", NIGHT.isoformat()).exit_code == 0
     night = ("--night", NIGHT.isoformat())
-    simulated = ("simulate", folder, *night, "--arrival-soc", "V004=12", "--meter-interval-s", "0.5")
-    async with a_process("gateway", folder, "--as-of", "2025-11-10T21:00"):
+    simulated = (
+        "simulate",
+        folder,
+        *night,
+        "--arrival-soc",
+        "V004=12",
+        "--meter-interval-s",
+        "0.5",
+        "--json",
+    )
+    gateway = ("gateway", folder, "--as-of", "2025-11-10T21:00", "--json")
+    said, simulating = folder / "gateway.json", folder / "simulate.json"
+    async with a_process(*gateway, output=said):
         await until(folder, lambda live: bool(live.chargers))
         nobody = await in_thread("dispatch", folder, "--json")
         assert nobody.exit_code == json.loads(nobody.stdout)["exit_code"] == 3
-        async with a_process(*simulated):
+        async with a_process(*simulated, output=simulating):
             await until(folder, lambda live: len(metered(live)) == 12)
             dry = await in_thread("dispatch", folder, "--dry-run", "--json")
             assert dry.exit_code == 0
@@ -171,3 +183,5 @@ async def test_a_night_with_gateway_and_charge_points_as_processes_of_their_own(
             second = await in_thread("dispatch", folder)
             assert second.exit_code == 0
             assert "0 profiles sent, 12 of 12 connectors read back as they should be" in second.stdout
+    assert json.loads(said.read_text())["now"].startswith("2025-11-10T20:00")
+    assert len(json.loads(simulating.read_text())["chargers"]) == 12
