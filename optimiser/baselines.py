@@ -15,6 +15,7 @@ from optimiser.depot import Depot, Vehicle, power_range
 from optimiser.horizon import FloatArray
 from optimiser.night import Night, Visit
 from optimiser.plan import Plan, Solver
+from optimiser.series import LIMIT_SLACK_KW
 
 PLUG_AND_CHARGE = "plug-and-charge"
 
@@ -23,9 +24,6 @@ TAPER_STEP_H = 1.0 / 60.0
 
 A bus gains at most 1 % SoC in a minute at full power, over which its taper bends by less than 5 %.
 """
-
-LIMIT_SLACK_KW = 1e-3
-"""A watt: what the rounding of a thousand powers in a plan may add up to is no passing of a limit. [kW]"""
 
 
 def plug_and_charge(depot: Depot, night: Night) -> Plan:

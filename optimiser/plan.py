@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from optimiser.display import Card, Printed, counted
 from optimiser.horizon import Horizon, format_instant
-from optimiser.series import Series, SiteSeries
+from optimiser.series import LIMIT_SLACK_KW, Series, SiteSeries
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,6 +28,9 @@ READY_TOLERANCE_PERCENT = 0.25
 A battery that must be full cannot be hit more closely than by one set-point: 1 A on three phases for a quarter
 of an hour is 0.24 % of a van of 64 kWh.
 """
+
+SHOWN_KW = 0.05
+"""Less than this would be shown as 0.0. [kW]"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,35 +122,43 @@ class Plan(Printed):
         return sum(visit.shortfall_kwh for visit in self.visits)
 
     def _card(self) -> Card:
-        ready = sum(visit.is_ready for visit in self.visits)
-        short = f", {len(self.visits) - ready} short by {self.shortfall_kwh:,.1f} kWh" * (
-            ready < len(self.visits)
-        )
-        money, headroom_kw = self.cost, self.site.headroom_kw
-        near = (
-            f"{headroom_kw:,.1f} kW or more below"
-            if headroom_kw >= 0
-            else f"up to {-headroom_kw:,.1f} kW above"
-        )
-        bound = (
-            f"at most {self.solver.gap:.2%} above the cheapest possible" if self.solver.proved_optimal else ""
-        )
-        cost = f"{money.energy:,.2f} {money.currency} energy + {money.demand:,.2f} {money.currency} demand charge"
-        facts = (
-            ("departures", f"{ready} of {len(self.visits)} ready{short}"),
-            ("cost", f"{cost}{', ' if bound else ''}{bound}"),
-            ("peak", f"{self.peak_kw:,.1f} kW, {near} the limit"),
-            ("made by", f"{self.solver.name} {self.solver.version}, {self.created_at:%Y-%m-%d %H:%M} UTC"),
-            *(("warning", text) for text in self.warnings),
-        )
         return Card(
             title=f"Plan of {self.depot}, night of {self.night}: {counted(len(self.visits), 'visit')}",
-            facts=facts,
+            facts=(
+                ("departures", self._readiness_text()),
+                ("cost", self._cost_text()),
+                ("peak", f"{self.peak_kw:,.1f} kW, {self._headroom_text()} the limit"),
+                (
+                    "made by",
+                    f"{self.solver.name} {self.solver.version}, {self.created_at:%Y-%m-%d %H:%M} UTC",
+                ),
+                *(("warning", text) for text in self.warnings),
+            ),
             headers=("leaves", "vehicle", "connector", "SoC then", "planned", "required", "state"),
             rows=tuple(self._departure_row(visit) for visit in self._by_departure()),
             numbers=frozenset({3, 4, 5}),
             more="plan.departures() has all",
         )
+
+    def _readiness_text(self) -> str:
+        ready = sum(visit.is_ready for visit in self.visits)
+        text = f"{ready} of {len(self.visits)} ready"
+        if ready == len(self.visits):
+            return text
+        return f"{text}, {len(self.visits) - ready} short by {self.shortfall_kwh:,.1f} kWh"
+
+    def _cost_text(self) -> str:
+        currency = self.cost.currency
+        text = f"{self.cost.energy:,.2f} {currency} energy + {self.cost.demand:,.2f} {currency} demand charge"
+        if not self.solver.proved_optimal:
+            return text
+        return f"{text}, at most {100.0 * self.solver.gap:.2f} % above the cheapest possible"
+
+    def _headroom_text(self) -> str:
+        headroom_kw = self.site.headroom_kw
+        if headroom_kw < -LIMIT_SLACK_KW:
+            return f"up to {-headroom_kw:,.3g} kW above"
+        return "at" if headroom_kw < SHOWN_KW else f"{headroom_kw:,.1f} kW or more below"
 
     def _departure_row(self, visit: PlannedVisit) -> tuple[str, ...]:
         return (

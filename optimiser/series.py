@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+LIMIT_SLACK_KW = 1e-3
+"""A watt: what the rounding of a thousand powers in a plan may add up to is no passing of a limit. [kW]"""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Series:

@@ -99,7 +99,8 @@ def test_a_plan_says_who_is_short_and_where_it_passes_the_limit() -> None:
     short = replace(shown.visits[0], planned_soc_percent=61.0, shortfall_kwh=18.04)
     shown = replace(shown, visits=(short, *shown.visits[1:]))
     assert "1 of 2 ready, 1 short by 18.0 kWh" in repr(shown)
-    assert "up to 4.1 kW above the limit" in repr(shown)
+    assert "up to 4.08 kW above the limit" in repr(shown)
+    assert "at the limit" in repr(a_plan(limit_kw=24.08))
     assert "short 18.0 kWh" in [row[-1] for row in a_table(shown)]
 
 
