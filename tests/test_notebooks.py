@@ -1,0 +1,67 @@
+"""Every notebook runs from top to bottom as Jupyter would run it, and is kept without its outputs."""
+
+from __future__ import annotations
+
+import ast
+import json
+from contextlib import chdir
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+FOLDER = Path(__file__).parents[1] / "notebooks"
+FIRST = FOLDER / "tonight.ipynb"
+NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
+
+
+def cells(notebook: Path, kind: str) -> list[dict[str, Any]]:
+    document = json.loads(notebook.read_text(encoding="utf-8"))
+    return [cell for cell in document["cells"] if cell["cell_type"] == kind]
+
+
+def run(source: str, names: dict[str, Any]) -> str:
+    """Runs a cell; what its last line shows, in the richest form that Jupyter would choose."""
+    lines = ast.parse(source).body
+    last = lines.pop() if isinstance(lines[-1], ast.Expr) else None
+    exec(compile(ast.Module(lines, type_ignores=[]), "cell", "exec"), names)
+    if not isinstance(last, ast.Expr):
+        return ""
+    shown = eval(compile(ast.Expression(last.value), "cell", "eval"), names)
+    if hasattr(shown, "_repr_png_"):
+        return f"a picture of {len(shown._repr_png_()[0])} bytes"
+    return str(shown._repr_html_() if hasattr(shown, "_repr_html_") else repr(shown))
+
+
+@cache
+def executed(notebook: Path) -> tuple[dict[str, Any], list[str]]:
+    """What the cells of a notebook leave behind, and what each of them shows."""
+    names: dict[str, Any] = {}
+    with chdir(notebook.parent):
+        shown = [run("".join(cell["source"]), names) for cell in cells(notebook, "code")]
+    return names, shown
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.name)
+def test_it_runs_from_top_to_bottom_and_every_cell_shows_something(notebook: Path) -> None:
+    assert all(executed(notebook)[1])
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.name)
+def test_it_is_kept_without_its_outputs(notebook: Path) -> None:
+    code = cells(notebook, "code")
+    assert code
+    assert [(cell["outputs"], cell["execution_count"]) for cell in code] == [([], None)] * len(code)
+
+
+def test_what_the_first_notebook_says_of_its_night_is_true() -> None:
+    names, _ = executed(FIRST)
+    tonight, unplanned, by_limit = names["tonight"], names["unplanned"], names["by_limit"]
+    assert all(visit.is_ready for visit in (*tonight.visits, *unplanned.visits))
+    assert tonight.peak_kw <= names["depot"].tariff.peak_so_far_kw
+    assert unplanned.site.headroom_kw < 0
+    assert unplanned.cost.demand > unplanned.cost.energy
+    assert by_limit["20 kW"].cost.total > tonight.cost.total
+    assert by_limit["20 kW"].shortfall_kwh == pytest.approx(0.0, abs=0.1)
+    assert not names["tightest"]["ready"].all()
