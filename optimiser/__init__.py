@@ -74,4 +74,4 @@ if not TYPE_CHECKING:  # a type checker knows the names from above, and would ta
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+    return list(__all__)
