@@ -6,12 +6,15 @@ A value says what matters about it as a :class:`Card`; nothing here knows what a
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from html import escape
 
 ROWS_SHOWN = 20
 """Rows of a table that a notebook shows before it says how many more there are: about a screen."""
+
+WARNINGS_SHOWN = 3
+"""Warnings that a value shows before it says how many more it has."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +70,17 @@ class Printed:
     def _repr_html_(self) -> str:
         """What Jupyter shows."""
         return self._card().html()
+
+
+def warned(warnings: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    """Warnings as facts of a card.
+
+    >>> warned(["a", "b", "c", "d", "e"])[2:]
+    (('warning', 'c'), ('warning', '… and 2 more'))
+    """
+    more = len(warnings) - WARNINGS_SHOWN
+    shown = [*warnings[:WARNINGS_SHOWN], *([f"… and {more} more"] if more > 0 else [])]
+    return tuple(("warning", text) for text in shown)
 
 
 def spread(numbers: Collection[float], *, decimals: int, unit: str) -> str:

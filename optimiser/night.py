@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
-from optimiser.display import Card, Printed, counted, spread
+from optimiser.display import Card, Printed, counted, spread, warned
 from optimiser.horizon import FloatArray, Horizon
 
 
@@ -83,7 +83,7 @@ class Night(Printed):
         ]
         if self.pv_kw.any():
             facts.append(("forecast PV", f"up to {self.pv_kw.max():,.1f} kW"))
-        facts += [("warning", text) for text in self.warnings]
+        facts += warned(self.warnings)
         start, end = clock(self.horizon.start), clock(self.horizon.end)
         return Card(
             title=f"Night of {self.date}, from {start} to {end} ({self.horizon.timezone})",

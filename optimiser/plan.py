@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
-from optimiser.display import Card, Printed, counted
+from optimiser.display import Card, Printed, counted, warned
 from optimiser.horizon import Horizon, format_instant
 from optimiser.series import LIMIT_SLACK_KW, Series, SiteSeries
 
@@ -132,7 +132,7 @@ class Plan(Printed):
                     "made by",
                     f"{self.solver.name} {self.solver.version}, {self.created_at:%Y-%m-%d %H:%M} UTC",
                 ),
-                *(("warning", text) for text in self.warnings),
+                *warned(self.warnings),
             ),
             headers=("leaves", "vehicle", "connector", "SoC then", "planned", "required", "state"),
             rows=tuple(self._departure_row(visit) for visit in self._by_departure()),

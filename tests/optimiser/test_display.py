@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import doctest
 import xml.etree.ElementTree as ET
 from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
+from optimiser import display
 from optimiser.baselines import plug_and_charge
 from optimiser.display import ROWS_SHOWN, Card, Printed, counted, spread
 from optimiser.plan import Plan
@@ -112,6 +114,15 @@ def test_an_empty_depot_a_night_and_its_plan_are_shown_too(vehicles: int) -> Non
     for printed in shown:
         assert len(repr(printed).splitlines()) > 3
         ET.fromstring(printed._repr_html_())
+
+
+def test_many_warnings_are_counted_and_the_first_ones_shown() -> None:
+    shown = repr(replace(a_plan(), warnings=tuple(f"van {n} is early" for n in range(1, 201))))
+    assert shown.endswith("warning     van 3 is early\n  warning     … and 197 more")
+
+
+def test_the_examples_of_the_display_are_true() -> None:
+    assert doctest.testmod(display).failed == 0
 
 
 def test_values_are_still_compared_by_their_fields() -> None:
