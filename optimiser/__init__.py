@@ -25,8 +25,10 @@ if TYPE_CHECKING:
     from optimiser.inputs import InputError, load_depot, load_night
     from optimiser.night import Night
     from optimiser.plan import Plan
+    from optimiser.profiles import ChargingProfile
 
 __all__ = [
+    "ChargingProfile",
     "ChargingProfiles",
     "Depot",
     "InputError",
@@ -41,6 +43,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "ChargingProfile": "optimiser.profiles",
     "ChargingProfiles": "optimiser.face",
     "Depot": "optimiser.depot",
     "InputError": "optimiser.inputs",

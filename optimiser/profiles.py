@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from optimiser.depot import Connector, Depot
+from optimiser.display import Card, Printed, counted
 from optimiser.horizon import Horizon
 from optimiser.plan import Plan, PlannedVisit
 from optimiser.units import current_a_from_kw, floor_to_step
@@ -36,9 +37,18 @@ class Period:
     phases: int
 
 
-@dataclass(frozen=True, kw_only=True)
-class ChargingProfile:
-    """What one connector is allowed from the first period's start to the last one's end, without gaps."""
+@dataclass(frozen=True, kw_only=True, repr=False)
+class ChargingProfile(Printed):
+    """What one connector is allowed from the first period's start to the last one's end, without gaps.
+
+    >>> import optimiser as opt
+    >>> depot = opt.load_depot("data/parcel-12")
+    >>> tonight = opt.plan(depot, opt.load_night("data/parcel-12", "2025-11-10"))
+    >>> opt.charging_profiles(tonight, depot)[0]
+    ChargingProfile of CP01/1: ... periods, times in UTC
+      2025-11-10 11:00  0.0 kW, 0 A × 3
+    ...
+    """
 
     charger_id: str
     connector_id: int
@@ -53,6 +63,13 @@ class ChargingProfile:
     def end(self) -> datetime:
         """End of the last period."""
         return self.periods[-1].end
+
+    def _card(self) -> Card:
+        return Card(
+            title=f"ChargingProfile of {self.charger_id}/{self.connector_id}: "
+            f"{counted(len(self.periods), 'period')}, times in UTC",
+            facts=tuple((f"{period.start:%Y-%m-%d %H:%M}", _limit_text(period)) for period in self.periods),
+        )
 
 
 def charging_profiles(plan: Plan, depot: Depot) -> tuple[ChargingProfile, ...]:
@@ -98,6 +115,11 @@ def compressed(profile: ChargingProfile, max_periods: int) -> ChargingProfile:
         both = replace(lower, start=periods[cheapest].start, end=periods[cheapest + 1].end)
         periods[cheapest : cheapest + 2] = [both]
     return replace(profile, periods=merged(periods))
+
+
+def _limit_text(period: Period) -> str:
+    text = f"{period.limit_kw:,.1f} kW"
+    return text if period.limit_a is None else f"{text}, {period.limit_a:g} A × {period.phases}"
 
 
 def _step_periods(
