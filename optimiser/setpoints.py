@@ -166,13 +166,21 @@ class _Quantiser:
 
     def run(self) -> FloatArray:
         """The powers (V, T)."""
-        order = np.argsort(-self._problem.priority, kind="stable")
-        for row in order:
+        # Who has the fewest steps to be filled up in comes first: the others can go elsewhere.
+        for row in np.lexsort((self._free_levels(), -self._problem.priority)):
             self._give_back(int(row))
             self._trim(int(row))
         before_kw = self._power_kw()
         self._shave()
         return min(before_kw, self._power_kw(), key=self._problem.money)
+
+    def _free_levels(self) -> IntArray:
+        """Levels that each visit could take more in the steps it has, alone and below the paid peak, shape (V,)."""
+        problem = self._problem
+        free_kw = np.clip(self._paid_peak_kw - self._net_kw, 0.0, None)
+        free = np.minimum(self._bounds.highest[:, None] - self._level, free_kw / problem.step_kw[:, None])
+        levels: IntArray = np.sum(np.floor(np.where(self._level > 0, free, 0.0)), axis=1).astype(np.int64)
+        return levels
 
     def _shave(self) -> None:
         """Moves single levels out of the night's highest step while the peak is one that has to be paid.
