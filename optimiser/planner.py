@@ -8,6 +8,7 @@ from datetime import datetime
 
 from optimiser.accounting import assemble_plan
 from optimiser.depot import Depot
+from optimiser.forgetful import forgetful_warnings
 from optimiser.horizon import FloatArray
 from optimiser.lp import LinearProgram
 from optimiser.night import Night
@@ -70,7 +71,7 @@ def plan_night(depot: Depot, night: Night, *, created_at: datetime) -> Plan:
         decision.power_kw,
         solver=UNSOLVED,
         created_at=created_at,
-        warnings=_warnings(problem),
+        warnings=[*_warnings(problem), *forgetful_warnings(depot, night, decision.power_kw)],
     )
     plan = replace(plan, solver=decision.solver(plan.cost.total))
     refuse_if_broken(plan, depot, night)
