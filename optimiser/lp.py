@@ -45,6 +45,10 @@ TIME_LIMIT_S = 60.0
 TIE_SHARE = 5e-5
 """The most that ending early may cost, as a share of the highest price: far below the 0.01 % promised."""
 
+STEEP_TIE_SHARE = 5e-3
+"""The same while the solver looks for its way: at 1000 vehicles with a demand charge it finds the optimum in
+0.6 s instead of 9.6 s, and from there that of :data:`TIE_SHARE` in 0.01 s (two shared cores)."""
+
 NO_LIMIT = 1e9
 """The right-hand side of a row that is not in force."""
 
@@ -107,14 +111,17 @@ class LinearProgram:
         self._shortfall_upper_kwh = self._unreachable_kwh()
         self._hand_over()
         if self._proved():
-            return self._optimum()
+            self._set_costs(self._costs(TIE_SHARE))
+            return self._run()
         # Somebody cannot be served: find the least harm first, then the least money for exactly that harm.
         self._set_shortfalls(self.problem.need_kwh)
         self._set_costs(dict(self._weighted_shortfalls()))
         least = float(self.problem.priority @ self._run().shortfall_kwh)
         self._set_harm(least + SHORTFALL_SLACK_KWH)
-        self._set_costs(self._costs(tie=True))
-        return self._run()
+        for tie_share in (STEEP_TIE_SHARE, TIE_SHARE):
+            self._set_costs(self._costs(tie_share))
+            optimum = self._run()
+        return optimum
 
     def polish(self, lower_kw: FloatArray, upper_kw: FloatArray) -> Optimum:
         """The optimum under other bounds of the powers (V, T), from where the solver stands.
@@ -147,7 +154,7 @@ class LinearProgram:
         self._set_harm(np.inf)
         penalty = self._shortfall_penalty()
         harm = {variable: penalty * weight for variable, weight in self._weighted_shortfalls()}
-        self._set_costs(self._costs(tie=True) | harm)
+        self._set_costs(self._costs(STEEP_TIE_SHARE) | harm)
 
     def bound(self, shortfall_kwh: FloatArray) -> float:
         """Money below which no plan with at most this shortfall per visit (V,) can come, tie-breaks left out."""
@@ -158,7 +165,7 @@ class LinearProgram:
         # What the solver's own accuracy lets slip may not make the bound infeasible.
         self._set_shortfalls(np.minimum(shortfall_kwh + SHORTFALL_SLACK_KWH, problem.need_kwh))
         self._set_harm(np.inf)
-        self._set_costs(self._costs(tie=False))
+        self._set_costs(self._costs(0.0))
         return self._run().money
 
     # -- building ------------------------------------------------------------------------------------------
@@ -265,21 +272,18 @@ class LinearProgram:
 
     # -- objectives ----------------------------------------------------------------------------------------
 
-    def _costs(self, *, tie: bool) -> dict[Any, float]:
-        """Scaled money per variable; with ``tie``, a visit's later steps cost a trifle more than its earlier ones.
+    def _costs(self, tie_share: float) -> dict[Any, float]:
+        """Scaled money per variable; a visit's later steps cost a trifle more than its earlier ones.
 
         Each visit has a slope of its own: with one common slope equal visits trade places freely and every
         one of them is scattered over the night.
         """
+        problem = self.problem
         costs = {variable: self._money_scale * money for variable, money in self._money_terms.items()}
-        if tie:
-            problem = self.problem
-            highest = float(np.abs(problem.import_price_per_kwh).max(initial=0.0)) * problem.step_h
-            slopes = (
-                _slopes(problem.visits) * TIE_SHARE * self._money_scale * max(highest, 1e-3) / problem.steps
-            )
-            for (row, step), power in self._powers.items():
-                costs[power] += float(slopes[row] * step * problem.present[row, step])
+        highest = max(1e-3, float(np.abs(problem.import_price_per_kwh).max(initial=0.0)) * problem.step_h)
+        slopes = _slopes(problem.visits) * tie_share * self._money_scale * highest / problem.steps
+        for (row, step), power in self._powers.items():
+            costs[power] += float(slopes[row] * step * problem.present[row, step])
         return costs
 
     def _weighted_shortfalls(self) -> list[tuple[Any, float]]:
@@ -307,7 +311,7 @@ class LinearProgram:
         """Gives the model to the solver through PuLP and solves it once; from then on the solver is live."""
         for variable, most in zip(self._shortfalls, self._shortfall_upper_kwh, strict=True):
             variable.upBound = float(most)
-        self._model.setObjective(_expression(self._costs(tie=True)))
+        self._model.setObjective(_expression(self._costs(STEEP_TIE_SHARE)))
         options = {"dual_feasibility_tolerance": DUAL_FEASIBILITY_TOLERANCE, "solver": self._methods()[0]}
         self._model.solve(pulp.HiGHS(msg=False, timeLimit=TIME_LIMIT_S, **options))
         self._highs = self._model.solverModel

@@ -27,8 +27,8 @@ NEIGHBOUR_STEPS = 2
 GOOD_ENOUGH = 1e-3
 """Loss against the optimum, as a share of its money, from which every step of every visit is opened."""
 
-ALL_STEPS_UP_TO_POWERS = 3000
-"""Up to so many powers branch and bound can decide them all in seconds: 40 visits over a night."""
+ALL_STEPS_UP_TO_POWERS = 1500
+"""Up to so many powers branch and bound can decide them all in a second or two: 25 visits over a night."""
 
 MAX_SHAVING_MOVES = 5000
 """An end to the moves of single levels below a peak; a night of a thousand vans takes some hundreds."""
