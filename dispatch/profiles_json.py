@@ -49,21 +49,8 @@ def _connector(depot: Depot, plan: Plan, profile: ChargingProfile, target: Targe
         dict.fromkeys(Layer, capabilities),
         is_degraded=capabilities.is_degraded(len(charger.connectors)),
     )
-    local = plan.horizon.local
-    return {
-        "charger_id": profile.charger_id,
-        "connector_id": profile.connector_id,
+    return profile.to_document(plan.horizon) | {
         "ocpp": charger.ocpp,
-        "periods": [
-            {
-                "start": local(period.start).isoformat(),
-                "end": local(period.end).isoformat(),
-                "limit_kw": period.limit_kw,
-                "limit_a": period.limit_a,
-                "phases": period.phases,
-            }
-            for period in profile.periods
-        ],
         "lost_kwh": round(lost_kwh(target, capabilities), 3),
         "payloads": [payload_document(wanted) for wanted in stack],
     }

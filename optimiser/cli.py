@@ -34,7 +34,7 @@ from optimiser.lp import SolverError
 from optimiser.night import Night
 from optimiser.plan import Plan
 from optimiser.plan_report import render
-from optimiser.plan_text import profile_document, profiles_of_powers, say_departures, say_periods, say_plan
+from optimiser.plan_text import profiles_of_powers, say_departures, say_periods, say_plan
 from optimiser.planner import plan_night
 from optimiser.profiles import charging_profiles
 from optimiser.terminal import Terminal
@@ -243,7 +243,7 @@ def show(terminal: Terminal, source: Path, *, night: str | None, around: Surroun
     say_departures(terminal, stored)
     say_periods(terminal, stored, profiles)
     terminal.document(
-        {"plan": stored.to_document(), "connectors": [profile_document(stored, p) for p in profiles]}
+        {"plan": stored.to_document(), "connectors": [p.to_document(stored.horizon) for p in profiles]}
     )
     return ExitCode.GOOD
 

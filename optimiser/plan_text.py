@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from optimiser import sentences
 from optimiser.plan import Plan
@@ -79,22 +78,3 @@ def profiles_of_powers(shown: Plan) -> tuple[ChargingProfile, ...]:
         )
         for (charger_id, connector_id), rows in sorted(drawn.items())
     )
-
-
-def profile_document(shown: Plan, profile: ChargingProfile) -> dict[str, Any]:
-    """A profile for JSON, with local times and their offset."""
-    local = shown.horizon.local
-    return {
-        "charger_id": profile.charger_id,
-        "connector_id": profile.connector_id,
-        "periods": [
-            {
-                "start": local(period.start).isoformat(),
-                "end": local(period.end).isoformat(),
-                "limit_kw": period.limit_kw,
-                "limit_a": period.limit_a,
-                "phases": period.phases,
-            }
-            for period in profile.periods
-        ],
-    }

@@ -7,8 +7,9 @@ hold. Whatever is done to it here, a limit is never above the plan's power.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from optimiser.depot import Connector, Depot
 from optimiser.display import Card, Printed, counted
@@ -63,6 +64,21 @@ class ChargingProfile(Printed):
     def end(self) -> datetime:
         """End of the last period."""
         return self.periods[-1].end
+
+    def to_document(self, horizon: Horizon) -> dict[str, Any]:
+        """The profile for JSON; instants in the horizon's local time with their offset."""
+        return {
+            "charger_id": self.charger_id,
+            "connector_id": self.connector_id,
+            "periods": [
+                asdict(period)
+                | {
+                    "start": horizon.local(period.start).isoformat(),
+                    "end": horizon.local(period.end).isoformat(),
+                }
+                for period in self.periods
+            ],
+        }
 
     def _card(self) -> Card:
         return Card(

@@ -7,7 +7,6 @@ import pytest
 from optimiser.baselines import compare, plug_and_charge
 from optimiser.plan import Plan
 from optimiser.plan_text import (
-    profile_document,
     profiles_of_powers,
     say_departures,
     say_periods,
@@ -88,7 +87,7 @@ def test_periods_of_a_plan_alone_cover_the_night_without_gaps() -> None:
 def test_a_profile_for_programs_has_local_times_with_their_offset() -> None:
     plan = a_plan()
 
-    document = profile_document(plan, profiles_of_powers(plan)[1])
+    document = profiles_of_powers(plan)[1].to_document(plan.horizon)
 
     assert (document["charger_id"], document["connector_id"]) == ("CP2", 1)
     assert document["periods"][1] == {

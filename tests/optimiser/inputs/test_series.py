@@ -92,12 +92,15 @@ def test_a_series_may_be_longer_than_the_night(tmp_path: Path) -> None:
 
 
 def test_a_series_may_change_from_hours_to_quarters(tmp_path: Path) -> None:
-    the_night(tmp_path, prices=prices_csv(hourly(range(6), quarters=range(24, 96))))
+    night = the_night(tmp_path, prices=prices_csv(hourly(range(6), quarters=range(24, 96))))
+    assert night.import_price_per_kwh == pytest.approx(np.full(96, 0.1))
 
 
 def test_a_tariff_that_changes_morning_and_evening_has_no_gaps(tmp_path: Path) -> None:
     rows = [(f"2025-11-{day:02d}T{hour:02d}:00", 0.1) for day in (9, 10, 11) for hour in (6, 22)]
-    the_night(tmp_path, prices=prices_csv(rows))
+    assert the_night(tmp_path, prices=prices_csv(rows)).import_price_per_kwh == pytest.approx(
+        np.full(96, 0.1)
+    )
 
 
 def test_a_series_in_winter_time_offsets_is_read_on_the_night_of_the_clock_change(tmp_path: Path) -> None:
