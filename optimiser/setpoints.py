@@ -21,7 +21,7 @@ from optimiser.units import ROUNDING_SLACK
 BoolArray = npt.NDArray[np.bool_]
 IntArray = npt.NDArray[np.int64]
 
-NEIGHBOUR_STEPS = 2
+NEIGHBOUR_STEPS = 1
 """How many steps beside those the LP chose are open to a visit with a power below its minimum."""
 
 GOOD_ENOUGH = 1e-3
