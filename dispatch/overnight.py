@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from dispatch.composite import effective
@@ -32,6 +32,8 @@ METER_WAIT_S = 10.0
 """How long a meter reading that was asked for is waited for. [s]"""
 CLOCK_GRAIN = timedelta(seconds=1)
 """Chargers tell whole seconds, cut off."""
+OUTDATED = "the depot's folder has changed since this plan was made: plan the night again"
+"""Said to the operator; the plan is kept, for it was within the limits and nothing better is known."""
 LOSS_WORTH_SAYING_KWH = 0.05
 """A plan that loses less than this to a charger's number of periods is not worth a sentence. [kWh]"""
 
@@ -45,6 +47,7 @@ class Facts:
     base: Plan
     there: Mapping[Place, Occupant]
     is_replanned: bool = False
+    is_outdated: bool = False
     notes: tuple[str, ...] = ()
 
 
@@ -103,16 +106,24 @@ def gather(depot: Depot, night: Night, plan: Plan, base: Plan, live: LiveState) 
         )
         for place, occupant in there.items()
     ]
+    facts = Facts(live=live, plan=plan, base=base, there=there)
+    if night.inputs_sha256 != plan.inputs_sha256:
+        facts = replace(facts, is_outdated=True, notes=(OUTDATED,))
     try:
         new = replan(depot, night, plan, vehicles, now=live.now)
     except CannotReplanError as error:
         note = f"cannot be planned again, the plan stays as it was: {error}"
-        return Facts(live=live, plan=plan, base=base, there=there, notes=(note,))
+        return replace(facts, notes=(*facts.notes, note))
     if new is None:
-        return Facts(live=live, plan=plan, base=base, there=there)
+        return facts
     why = new.warnings[len(plan.warnings) :]
-    there = occupants(depot, new, live)
-    return Facts(live=live, plan=new, base=base, there=there, is_replanned=True, notes=why)
+    return replace(
+        facts,
+        plan=new,
+        there=occupants(depot, new, live),
+        is_replanned=True,
+        notes=(*facts.notes, *why),
+    )
 
 
 def tracks_of(around: Surroundings, facts: Facts) -> list[Track]:
@@ -143,6 +154,7 @@ def report_of(
         rows=rows,
         sent=sent,
         is_replanned=facts.is_replanned,
+        is_outdated=facts.is_outdated,
         is_reachable=is_reachable,
         was_refused=bool(held_back) and not sent and not has_plan,
         notes=(*facts.notes, *_losses(tracks)),

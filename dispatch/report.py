@@ -41,14 +41,15 @@ class NightReport:
     rows: tuple[Row, ...]
     sent: int
     is_replanned: bool = False
+    is_outdated: bool = False
     is_reachable: bool = True
     was_refused: bool = False
     notes: tuple[str, ...] = field(default=())
 
     @property
     def needs_a_person(self) -> bool:
-        """Whether anything needs a person: a connector, or a vehicle that leaves short."""
-        return bool(self.short) or any(row.needs_a_person for row in self.rows)
+        """Whether anything needs a person: a connector, a vehicle that leaves short, a plan of an older folder."""
+        return self.is_outdated or bool(self.short) or any(row.needs_a_person for row in self.rows)
 
     @property
     def short(self) -> tuple[str, ...]:

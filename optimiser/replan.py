@@ -52,6 +52,8 @@ def replan(
     a plan that this function returned asks for no other. A vehicle without a known SoC keeps its plan. Raises
     :class:`CannotReplanError`.
     """
+    if [_who(visit) for visit in night.visits] != [_who(visit) for visit in plan.visits]:
+        raise CannotReplanError("the visits of the night are no longer those of its plan")
     soc_percent = {(v.vehicle_id, v.charger_id, v.connector_id): v.soc_percent for v in live}
     known = [
         soc_percent.get((visit.vehicle_id, visit.charger_id, visit.connector_id))
@@ -72,6 +74,10 @@ def replan(
         return rest.replanned(behind)
     except (SolverError, PlanRefusedError) as error:
         raise CannotReplanError(str(error)) from error
+
+
+def _who(visit: Visit | PlannedVisit) -> tuple[str, str, int, datetime, datetime]:
+    return visit.vehicle_id, visit.charger_id, visit.connector_id, visit.arrival, visit.departure
 
 
 def _falls_behind(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Literal
@@ -231,3 +232,15 @@ async def test_a_preview_says_what_would_be_sent_and_sends_nothing(tmp_path: Pat
         await night.tick()
         sent = [(c.charger_id, c.profile) for c in night.journal.commands()]
         assert [(w.place.charger_id, p.profile) for w in writes for p in w.profiles] == sent
+
+
+async def test_a_folder_that_has_changed_since_the_plan_is_told_and_the_plan_is_kept(tmp_path: Path) -> None:
+    async with a_rehearsal(tmp_path, three_vans_tonight(), arrival_soc_percent={"V2": 8.0}) as night:
+        night.night = replace(night.night, inputs_sha256="changed", visits=night.night.visits[:2])
+        report = await night.tick()
+        assert report.sent > 0
+        assert not report.is_replanned
+        assert report.needs_a_person
+        assert not any(row.needs_a_person for row in report.rows)
+        assert any("has changed since this plan was made" in note for note in report.notes)
+        assert any("no longer those of its plan" in note for note in report.notes)

@@ -10,7 +10,7 @@ from optimiser.depot import Depot
 from optimiser.night import Night
 from optimiser.plan import Plan
 from optimiser.planner import plan_night
-from optimiser.replan import LEAD_S, LiveVehicle, replan
+from optimiser.replan import LEAD_S, CannotReplanError, LiveVehicle, replan
 from optimiser.verify import violations
 from tests.builders import a_depot, a_night, a_van, a_visit, at
 
@@ -108,10 +108,17 @@ def test_what_cannot_be_made_good_is_a_shortfall_in_the_new_plan() -> None:
     assert replan(depot, night, new, live(plan, soc_percent={"V2": 10.0}), now=now) is None
 
 
-def test_after_the_last_step_there_is_nothing_left_to_plan() -> None:
+def test_a_night_with_other_visits_than_its_plan_cannot_be_planned_again() -> None:
     depot, night, plan = a_depot_and_plan()
-    long = replace(plan.visits[0], departure=at("11:59"))
-    plan = replace(plan, visits=(long, *plan.visits[1:]))
+    other = replace(night, visits=night.visits[:2])
+    with pytest.raises(CannotReplanError, match="no longer those of its plan"):
+        replan(depot, other, plan, live(plan, soc_percent={"V2": 5.0}), now=EVENING)
+
+
+def test_after_the_last_step_there_is_nothing_left_to_plan() -> None:
+    depot = a_depot(vehicles=[a_van("V1")])
+    night = a_night(depot, visits=[a_visit("V1", departure="11:59")])
+    plan = plan_night(depot, night, created_at=NOON)
     assert replan(depot, night, plan, live(plan, soc_percent={"V1": 5.0}), now=at("11:58")) is None
 
 
