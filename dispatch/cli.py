@@ -19,7 +19,7 @@ from dispatch.address import Address, parse_address
 from dispatch.api import ApiStations, read_or_create_token
 from dispatch.charger import CapabilityError, capabilities_of
 from dispatch.decide import Write
-from dispatch.journal import Journal, JournalError, open_journal
+from dispatch.journal import Journal, JournalError, has_journal, open_journal
 from dispatch.overnight import preview, tick
 from dispatch.profiles_json import payload_document, render_profiles
 from dispatch.simulator.depot import SimulationError, simulate
@@ -58,6 +58,8 @@ def save_plan(folder: Path, depot: Depot, plan: Plan) -> None:
 
 def load_plan(folder: Path, depot: Depot, night: date) -> Plan | None:
     """The latest plan or re-plan of a night in the depot's journal."""
+    if not has_journal(depot.store, folder):
+        return None
     journal = _open_journal(depot, folder)
     plan = journal.latest_plan(night)
     journal.close()

@@ -272,6 +272,14 @@ def open_journal(store_url: str, folder: Path) -> Journal:
         raise JournalError(f"store {store_url}: cannot be opened: {error}") from error
 
 
+def has_journal(store_url: str, folder: Path) -> bool:
+    """Whether there is a journal already: looking into a depot that was never planned leaves nothing behind."""
+    url = sa.make_url(store_url)
+    if url.get_backend_name() != "sqlite":
+        return True
+    return url.database is not None and (folder / url.database).exists()
+
+
 def redacted(frame: str) -> str:
     """The frame without the values of secret configuration keys; unchanged where it names none."""
     if not any(key in frame.lower() for key in SECRET_KEYS):

@@ -60,6 +60,12 @@ def test_a_night_without_a_stored_plan_is_bad_input_and_says_what_makes_one(fold
     assert f"depot plan {folder} --night 2025-11-10" in " ".join(result.stderr.split())
 
 
+def test_looking_for_a_plan_that_was_never_made_leaves_nothing_behind(folder: Path) -> None:
+    before = sorted(folder.iterdir())
+    assert depot("show", folder, "--night", NIGHT.isoformat()).exit_code == 2
+    assert sorted(folder.iterdir()) == before
+
+
 def test_a_gateway_that_does_not_run_is_unreachable(folder: Path) -> None:
     assert depot("plan", folder, "--night", NIGHT.isoformat()).exit_code == 0
     for night in (["--night", NIGHT.isoformat()], []):
