@@ -15,6 +15,9 @@ from dispatch.evidence import Command
 from dispatch.station import Outcome, RateUnit, Value
 from optimiser.depot import Charger
 
+SERVED_OCPP = "1.6"
+"""The OCPP version that is spoken; a charger of another one is planned for, and cannot be reached."""
+
 _UNIT_WORDS: Mapping[str, RateUnit] = {
     "current": "A", "a": "A", "amp": "A", "amps": "A", "ampere": "A", "amperes": "A",
     "power": "W", "w": "W", "watt": "W", "watts": "W",

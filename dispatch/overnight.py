@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from dispatch.charger import SERVED_OCPP
 from dispatch.composite import effective
 from dispatch.decide import Write
 from dispatch.evidence import Evidence, Rung, Verdict
@@ -265,6 +266,8 @@ def _row(around: Surroundings, track: Track, facts: Facts, metered: Finding | No
     accepted: Verdict | None = Verdict.CONFIRMED if track.held else None
     if not track.is_connected:
         sentences.append("not connected")
+        if track.charger.ocpp != SERVED_OCPP:
+            sentences.append(f"speaks OCPP {track.charger.ocpp}, which is not served yet")
         accepted = accepted if not missing else None
     elif failure is not None:
         words = "refuses its profile" if failure.outcome is Outcome.REFUSED else "does not answer"

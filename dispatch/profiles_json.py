@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from dispatch.charger import Capabilities, capabilities_of
+from dispatch.charger import SERVED_OCPP, Capabilities, capabilities_of
 from dispatch.evidence import Layer
 from dispatch.floors import targets
 from dispatch.layers import LayerProfile, Target, layer_profiles, lost_kwh
@@ -21,7 +21,8 @@ SCHEMA = "depot-profiles/1"
 def render_profiles(depot: Depot, plan: Plan) -> str:
     """The document ``depot-profiles/1`` of a plan, as text.
 
-    For chargers as ``depot.yaml`` has them: one that reports other capabilities gets other payloads. Raises
+    For chargers as ``depot.yaml`` has them: one that reports other capabilities gets other payloads, one of an
+    OCPP version that is not served gets none. Raises
     :class:`dispatch.charger.CapabilityError`.
     """
     profiles = zip(charging_profiles(plan, depot), targets(depot, plan), strict=True)
@@ -52,5 +53,5 @@ def _connector(depot: Depot, plan: Plan, profile: ChargingProfile, target: Targe
     return profile.to_document(plan.horizon) | {
         "ocpp": charger.ocpp,
         "lost_kwh": round(lost_kwh(target, capabilities), 3),
-        "payloads": [payload_document(wanted) for wanted in stack],
+        "payloads": [payload_document(wanted) for wanted in stack if charger.ocpp == SERVED_OCPP],
     }

@@ -132,6 +132,7 @@ class HorizonSettings:
 class Policy:
     """What the depot decides for itself.
 
+    ``tick_minutes``: from one tick to the next where ticks are repeated.
     ``settle_s``: how long a charger may take to follow a new limit before its meter is held against it.
     ``soc_tolerance_percent``: how far a vehicle's projected SoC may fall short before the night is planned anew.
     ``secure_against_forgetful``: how many chargers may wake at full power at once without passing a limit.

@@ -29,6 +29,16 @@ def test_it_names_its_schema_night_and_every_connector() -> None:
     assert [(c["charger_id"], c["connector_id"]) for c in document["connectors"]] == [("CP1", 1), ("DC1", 1)]
 
 
+def test_a_charger_of_a_version_that_is_not_served_is_told_its_limits_and_no_payload_of_another() -> None:
+    chargers = [Charger(id="CP1", ocpp="2.0.1", connectors=(an_ac_connector(),))]
+    depot = a_depot(vehicles=[a_van("V1")], chargers=chargers)
+    plan = a_plan(depot, a_night(depot), power_kw={"V1": {40: 6.9}}, created_at=at("15:00"))
+    (connector,) = json.loads(render_profiles(depot, plan))["connectors"]
+    assert connector["ocpp"] == "2.0.1"
+    assert max(period["limit_kw"] for period in connector["periods"]) == 6.9
+    assert connector["payloads"] == []
+
+
 def test_neutral_periods_are_the_plans_own_with_local_times_in_kw_and_amperes() -> None:
     periods = a_document()["connectors"][0]["periods"]
     assert periods[1] == {
