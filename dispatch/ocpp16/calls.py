@@ -13,8 +13,8 @@ from typing import Any
 from ocpp.v16.enums import Action, AuthorizationStatus, DataTransferStatus, RegistrationStatus
 
 from dispatch.events import Booted, Metered, StatusChanged
-from dispatch.ocpp16.fields import Fields, read_instant
 from dispatch.ocpp16.metering import readings
+from dispatch.payload import Codes, Fields, read_instant
 from dispatch.station import MeterReading
 from optimiser.horizon import format_instant
 
@@ -28,6 +28,9 @@ ACKNOWLEDGED = frozenset(
     }
 )
 """Notifications that are kept as raw messages and answered with nothing."""
+
+CODES = Codes(formation="FormationViolation", occurrence="OccurenceConstraintViolation")
+"""Error codes in the spelling of OCPP-J 1.6 §4.2.3."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +56,7 @@ class StopRequest:
 
 def booted(payload: Any, *, charger_id: str, received_at: datetime) -> Booted:
     """BootNotification."""
-    fields = Fields.of(payload, where=Action.boot_notification)
+    fields = _fields(payload, Action.boot_notification)
     return Booted(
         charger_id=charger_id,
         received_at=received_at,
@@ -65,12 +68,12 @@ def booted(payload: Any, *, charger_id: str, received_at: datetime) -> Booted:
 
 def status_changed(payload: Any, *, charger_id: str, received_at: datetime) -> StatusChanged:
     """StatusNotification. Words that the standard does not know are kept, a time that is none is left out."""
-    fields = Fields.of(payload, where=Action.status_notification)
+    fields = _fields(payload, Action.status_notification)
     error_code = fields.text("errorCode")
     return StatusChanged(
         charger_id=charger_id,
         received_at=received_at,
-        connector_id=fields.connector_id(),
+        connector_id=fields.natural("connectorId"),
         status=fields.text("status"),
         error_code=error_code,
         at=read_instant(fields.values.get("timestamp")),
@@ -79,9 +82,9 @@ def status_changed(payload: Any, *, charger_id: str, received_at: datetime) -> S
 
 def start_request(payload: Any) -> StartRequest:
     """StartTransaction. It may be hours old: a charge point that was offline sends what happened meanwhile."""
-    fields = Fields.of(payload, where=Action.start_transaction)
+    fields = _fields(payload, Action.start_transaction)
     return StartRequest(
-        connector_id=fields.connector_id(),
+        connector_id=fields.natural("connectorId"),
         id_tag=fields.text("idTag"),
         at=fields.instant("timestamp"),
         meter_start_kwh=fields.integer("meterStart") / 1000.0,
@@ -90,7 +93,7 @@ def start_request(payload: Any) -> StartRequest:
 
 def stop_request(payload: Any, *, received_at: datetime) -> StopRequest:
     """StopTransaction, with its transactionData."""
-    fields = Fields.of(payload, where=Action.stop_transaction)
+    fields = _fields(payload, Action.stop_transaction)
     return StopRequest(
         transaction_id=fields.integer("transactionId"),
         at=fields.instant("timestamp"),
@@ -102,8 +105,8 @@ def stop_request(payload: Any, *, received_at: datetime) -> StopRequest:
 
 def metered(payload: Any, *, charger_id: str, received_at: datetime) -> tuple[Metered, ...]:
     """MeterValues, one event for every instant of measurement; a transaction id of 0 or below is none."""
-    fields = Fields.of(payload, where=Action.meter_values)
-    connector_id = fields.connector_id()
+    fields = _fields(payload, Action.meter_values)
+    connector_id = fields.natural("connectorId")
     transaction_id = fields.optional_integer("transactionId")
     fields.require("meterValue")
     return tuple(
@@ -120,7 +123,7 @@ def metered(payload: Any, *, charger_id: str, received_at: datetime) -> tuple[Me
 
 def id_tag(payload: Any) -> str:
     """Authorize: the tag that was shown."""
-    return Fields.of(payload, where=Action.authorize).text("idTag")
+    return _fields(payload, Action.authorize).text("idTag")
 
 
 def boot_answer(*, now: datetime, heartbeat_s: int) -> dict[str, Any]:
@@ -150,5 +153,9 @@ def start_answer(*, transaction_id: int, is_accepted: bool) -> dict[str, Any]:
 
 def data_transfer_answer(payload: Any) -> dict[str, Any]:
     """DataTransfer: we know no vendor's own messages."""
-    Fields.of(payload, where=Action.data_transfer).text("vendorId")
+    _fields(payload, Action.data_transfer).text("vendorId")
     return {"status": DataTransferStatus.unknown_vendor_id.value}
+
+
+def _fields(payload: Any, action: Action) -> Fields:
+    return Fields.of(payload, where=action.value, codes=CODES)

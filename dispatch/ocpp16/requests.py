@@ -25,7 +25,7 @@ from ocpp.v16.enums import (
 )
 
 from dispatch.connection import CallAnswer, Ending, printable
-from dispatch.ocpp16.fields import read_instant, read_integer, read_number
+from dispatch.payload import read_instant, read_integer, read_number
 from dispatch.station import (
     CompositeReply,
     CompositeSchedule,

@@ -1,7 +1,7 @@
-"""Reads fields out of payloads, and says in the words of OCPP-J 1.6 what is wrong with them.
+"""Reads fields out of payloads of any OCPP version, and says in its words what is wrong with them.
 
 Tolerant where it costs nothing: unknown fields are passed over, null is a missing field, 12.0 is an integer, a
-time without offset is UTC (Growatt, for one, sends such). Codes: OCPP-J 1.6 §4.2.3, in its own spelling.
+time without offset is UTC (Growatt, for one, sends such).
 """
 
 from __future__ import annotations
@@ -12,13 +12,19 @@ from typing import Any
 
 from dispatch.connection import CallRefusedError, printable
 
-FORMATION = "FormationViolation"
-OCCURRENCE = "OccurenceConstraintViolation"
 PROPERTY = "PropertyConstraintViolation"
 TYPE = "TypeConstraintViolation"
 
 LARGEST_NUMBER = 1e15
 """A register in Wh that counts more has overflowed; beyond are numbers that no arithmetic here can carry."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Codes:
+    """The error codes that the versions of OCPP-J spell differently: for what is no object, for what is missing."""
+
+    formation: str
+    occurrence: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,13 +37,14 @@ class Fields:
 
     values: dict[str, Any]
     where: str
+    codes: Codes
 
     @classmethod
-    def of(cls, payload: Any, *, where: str) -> Fields:
+    def of(cls, payload: Any, *, where: str, codes: Codes) -> Fields:
         """The fields of a payload, which has to be an object."""
         if not isinstance(payload, dict):
-            raise CallRefusedError(FORMATION, f"{where}: found {_kind(payload)}, must be an object")
-        return cls(values=payload, where=where)
+            raise CallRefusedError(codes.formation, f"{where}: found {_kind(payload)}, must be an object")
+        return cls(values=payload, where=where, codes=codes)
 
     def text(self, name: str) -> str:
         """A text."""
@@ -66,11 +73,19 @@ class Fields:
         number = read_integer(value)
         return self._refuse(TYPE, name, value, "an integer") if number is None else number
 
-    def connector_id(self) -> int:
-        """The field connectorId: 0 or above."""
-        number = self.integer("connectorId")
+    def optional_number(self, name: str) -> float | None:
+        """A number."""
+        value = self.values.get(name)
+        if value is None:
+            return None
+        number = read_number(value)
+        return self._refuse(TYPE, name, value, "a number") if number is None else number
+
+    def natural(self, name: str) -> int:
+        """A whole number, 0 or above."""
+        number = self.integer(name)
         if number < 0:
-            self._refuse(PROPERTY, "connectorId", number, "0 or above")
+            self._refuse(PROPERTY, name, number, "0 or above")
         return number
 
     def instant(self, name: str) -> datetime:
@@ -88,6 +103,20 @@ class Fields:
             self._refuse(TYPE, name, items, "a list")
         return [self._object(name, index, item) for index, item in enumerate(items)]
 
+    def object(self, name: str) -> Fields:
+        """An object."""
+        value = self.optional_object(name)
+        return self._missing(name) if value is None else value
+
+    def optional_object(self, name: str) -> Fields | None:
+        """An object."""
+        value = self.values.get(name)
+        if value is None:
+            return None
+        if not isinstance(value, dict):
+            self._refuse(TYPE, name, value, "an object")
+        return Fields(values=value, where=f"{self.where}.{name}", codes=self.codes)
+
     def require(self, name: str) -> None:
         """Refuse the payload if a field is missing."""
         if self.values.get(name) is None:
@@ -97,10 +126,10 @@ class Fields:
         where = f"{self.where}.{name}[{index}]"
         if not isinstance(item, dict):
             raise CallRefusedError(TYPE, f"{where}: found {_kind(item)}, must be an object")
-        return Fields(values=item, where=where)
+        return Fields(values=item, where=where, codes=self.codes)
 
     def _missing(self, name: str) -> Any:
-        raise CallRefusedError(OCCURRENCE, f"{self.where}.{name} is missing")
+        raise CallRefusedError(self.codes.occurrence, f"{self.where}.{name} is missing")
 
     def _refuse(self, code: str, name: str, value: Any, allowed: str) -> Any:
         found = repr(value)[:40] if isinstance(value, (str, int, float)) else _kind(value)
