@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -48,22 +49,59 @@ def presence(night: Night) -> FloatArray:
 
 
 def required_kwh(depot: Depot, visit: Visit) -> float:
-    """Energy a visit needs on the battery side, 0 where it arrives with enough. [kWh]"""
-    missing_percent = max(0.0, visit.required_soc_percent - visit.arrival_soc_percent)
-    return depot.vehicle(visit.vehicle_id).battery_kwh * missing_percent / 100.0
+    """Energy a visit needs on the battery side, preconditioning included; 0 where it arrives with enough. [kWh]"""
+    missing_percent = visit.required_soc_percent - visit.arrival_soc_percent
+    missing_kwh = depot.vehicle(visit.vehicle_id).battery_kwh * missing_percent / 100.0
+    return max(0.0, missing_kwh + visit.precondition_kwh)
+
+
+def preconditioned_kwh(depot: Depot, visit: Visit, instant: datetime) -> float:
+    """What preconditioning has taken out of the battery by an instant. [kWh]
+
+    It takes ``precondition_kwh`` at constant power over the last ``policy.precondition_minutes`` before departure,
+    or over the whole visit where that is shorter.
+    """
+    begins = preconditioning_begins(depot, visit)
+    share = (instant - begins) / (visit.departure - begins)
+    return visit.precondition_kwh * min(1.0, max(0.0, share))
+
+
+def preconditioning_begins(depot: Depot, visit: Visit) -> datetime:
+    """The instant from which a vehicle is warmed or cooled for its departure."""
+    return max(visit.arrival, visit.departure - timedelta(minutes=depot.policy.precondition_minutes))
+
+
+def consumed_kwh(depot: Depot, night: Night) -> FloatArray:
+    """What preconditioning is sure to have taken by the end of every step, shape (visits, steps). [kWh]
+
+    Constant power within each step never brings a battery above full if what is delivered by the end of every
+    step is at most the room on arrival and this. A step within which preconditioning begins counts nothing: at
+    that instant the battery may be full.
+    """
+    consumed = np.zeros((len(night.visits), night.horizon.steps))
+    starts = [*night.horizon.starts(), night.horizon.end]
+    for row, visit in enumerate(night.visits):
+        if visit.precondition_kwh > 0:
+            begins = preconditioning_begins(depot, visit)
+            for step, (start, end) in enumerate(pairwise(starts)):
+                if end > begins and not max(start, visit.arrival) < begins:
+                    consumed[row, step] = preconditioned_kwh(depot, visit, end)
+    return consumed
 
 
 def account(depot: Depot, night: Night, power_kw: FloatArray) -> Accounts:
     """The accounts of grid-side powers of shape (visits, steps).
 
     Where a visit is there for part of a step only, energy and cost count that part; limits and the peak
-    count the power whole.
+    count the power whole. The SoC planned is that at departure, after preconditioning; a battery that has
+    nothing left for it is empty.
     """
     vehicles = [depot.vehicle(visit.vehicle_id) for visit in night.visits]
     battery_kwh = np.array([vehicle.battery_kwh for vehicle in vehicles])
     efficiency = np.array([vehicle.charge_efficiency for vehicle in vehicles])
     arrival_soc_percent = np.array([visit.arrival_soc_percent for visit in night.visits])
     needed = np.array([required_kwh(depot, visit) for visit in night.visits])
+    taken_kwh = np.array([visit.precondition_kwh for visit in night.visits])
 
     drawn_kw = power_kw * presence(night)
     delivered = efficiency * drawn_kw.sum(axis=1) * night.horizon.step_h
@@ -78,7 +116,9 @@ def account(depot: Depot, night: Night, power_kw: FloatArray) -> Accounts:
         delivered_kwh=delivered,
         required_kwh=needed,
         shortfall_kwh=np.clip(needed - delivered, 0.0, None),
-        planned_soc_percent=arrival_soc_percent + 100.0 * delivered / battery_kwh,
+        planned_soc_percent=np.clip(
+            arrival_soc_percent + 100.0 * (delivered - taken_kwh) / battery_kwh, 0.0, None
+        ),
         charging_kw=charging_kw,
         feeder_charging_kw={
             feeder.id: power_kw[_below(depot, night, feeder.id)].sum(axis=0) for feeder in depot.feeders

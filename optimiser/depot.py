@@ -138,6 +138,7 @@ class Policy:
     ``secure_against_forgetful``: how many chargers may wake at full power at once without passing a limit.
     ``unknown_vehicle``: what a stranger on a connector gets.
     ``readiness``: share of departures, 0 to 1, that are to be ready although arrivals are uncertain.
+    ``precondition_minutes``: how long before its departure a vehicle is warmed or cooled, where it is.
     """
 
     tick_minutes: int = 15
@@ -146,6 +147,7 @@ class Policy:
     secure_against_forgetful: int = 1
     unknown_vehicle: Literal["floor", "hold"] = "floor"
     readiness: float | None = None
+    precondition_minutes: int = 30
 
 
 @dataclass(frozen=True, kw_only=True)

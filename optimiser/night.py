@@ -13,7 +13,8 @@ from optimiser.horizon import FloatArray, Horizon
 class Visit:
     """One vehicle on one connector between two instants; they may lie outside the night's horizon.
 
-    ``priority`` is a weight ≥ 0 of its shortfall, larger is more important.
+    ``priority`` is a weight ≥ 0 of its shortfall, larger is more important. ``precondition_kwh`` is what warming or
+    cooling before departure takes out of the battery, at constant power over ``policy.precondition_minutes``.
     """
 
     vehicle_id: str
@@ -24,6 +25,7 @@ class Visit:
     departure: datetime
     required_soc_percent: float
     priority: float = 1.0
+    precondition_kwh: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)

@@ -103,6 +103,7 @@ def a_visit(
     arrival_soc_percent: float = 40.0,
     required_soc_percent: float = 90.0,
     priority: float = 1.0,
+    precondition_kwh: float = 0.0,
     night: date = NIGHT,
 ) -> Visit:
     return Visit(
@@ -114,6 +115,7 @@ def a_visit(
         departure=at(departure, night=night),
         required_soc_percent=required_soc_percent,
         priority=priority,
+        precondition_kwh=precondition_kwh,
     )
 
 

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from optimiser.accounting import account, assemble_plan
-from optimiser.depot import Charger, Feeder
+from optimiser.accounting import account, assemble_plan, consumed_kwh, required_kwh
+from optimiser.depot import Charger, Feeder, Policy
 from optimiser.planner import UNSOLVED
 from optimiser.tariff import Tariff
 from tests.builders import a_depot, a_horizon, a_night, a_van, a_visit, an_ac_connector
@@ -89,3 +89,64 @@ def test_a_vehicle_that_arrives_with_enough_needs_nothing() -> None:
     accounts = account(depot, night, np.zeros((1, 96)))
     assert accounts.required_kwh == pytest.approx([0.0])
     assert accounts.shortfall_kwh == pytest.approx([0.0])
+
+
+def test_preconditioning_is_energy_that_a_vehicle_needs_as_well() -> None:
+    depot = a_depot(vehicles=[a_van("V1")])
+    assert required_kwh(depot, a_visit(precondition_kwh=4.0)) == pytest.approx(32.0 + 4.0)
+    assert required_kwh(depot, a_visit(arrival_soc_percent=95.0, precondition_kwh=4.0)) == pytest.approx(0.8)
+    assert required_kwh(depot, a_visit(arrival_soc_percent=99.0, precondition_kwh=4.0)) == 0.0
+
+
+def test_the_soc_planned_is_that_at_departure_after_preconditioning() -> None:
+    depot = a_depot(vehicles=[a_van("V1")])
+    night = a_night(depot, visits=[a_visit(precondition_kwh=4.8)])
+    power_kw = np.zeros((1, 96))
+    power_kw[0, 40] = 10.0
+    accounts = account(depot, night, power_kw)
+    assert accounts.planned_soc_percent == pytest.approx([40.0 + 100.0 * (2.25 - 4.8) / 64.0])
+    assert accounts.shortfall_kwh == pytest.approx([32.0 + 4.8 - 2.25])
+
+
+def test_a_battery_that_has_nothing_left_for_preconditioning_is_empty_and_not_below() -> None:
+    depot = a_depot(vehicles=[a_van("V1")])
+    night = a_night(depot, visits=[a_visit(arrival_soc_percent=2.0, precondition_kwh=5.0)])
+    assert account(depot, night, np.zeros((1, 96))).planned_soc_percent == pytest.approx([0.0])
+
+
+@pytest.mark.parametrize(
+    ("minutes", "departure", "taken_kwh"),
+    [
+        (30, "06:00", [0.0, 0.0, 3.0, 6.0]),
+        (60, "06:00", [1.5, 3.0, 4.5, 6.0]),
+        (15, "05:45", [0.0, 0.0, 6.0, 6.0]),
+        # It begins at 05:17 and at 05:20, within a step that cannot count it, for the battery may be full then.
+        (40, "05:57", [0.0, 0.0, 6.0 * 28 / 40, 6.0]),
+        (10, "05:30", [0.0, 0.0, 6.0, 6.0]),
+    ],
+)
+def test_preconditioning_takes_constant_power_before_departure(
+    minutes: int, departure: str, taken_kwh: list[float]
+) -> None:
+    depot = a_depot(vehicles=[a_van("V1")], policy=Policy(precondition_minutes=minutes))
+    night = a_night(depot, visits=[a_visit(departure=departure, precondition_kwh=6.0)], horizon=HORIZON)
+    consumed = consumed_kwh(depot, night)
+    assert consumed.shape == (1, 48)
+    assert consumed[0, :44] == pytest.approx(np.zeros(44))
+    assert consumed[0, 44:] == pytest.approx(taken_kwh)
+
+
+def test_a_visit_shorter_than_its_preconditioning_is_preconditioned_all_the_time() -> None:
+    depot = a_depot(vehicles=[a_van("V1")])
+    visits = [a_visit(arrival="05:40", departure="06:00", precondition_kwh=2.0)]
+    consumed = consumed_kwh(depot, a_night(depot, visits=visits, horizon=HORIZON))
+    assert consumed[0, -2:] == pytest.approx([0.5, 2.0])
+
+
+def test_what_is_consumed_before_and_after_the_night_is_left_there() -> None:
+    depot = a_depot(vehicles=[a_van("V1"), a_van("V2")], policy=Policy(precondition_minutes=120))
+    early = a_visit("V1", arrival="15:00", departure="19:00", precondition_kwh=8.0)
+    late = a_visit("V2", charger_id="CP2", departure="07:00", precondition_kwh=8.0)
+    consumed = consumed_kwh(depot, a_night(depot, visits=[early, late], horizon=HORIZON))
+    assert consumed[0, :5] == pytest.approx([5.0, 6.0, 7.0, 8.0, 8.0])
+    assert consumed[1, -5:] == pytest.approx([0.0, 1.0, 2.0, 3.0, 4.0])
