@@ -15,7 +15,7 @@ from dispatch.layers import Target, with_head_start
 from dispatch.safety import Bottleneck, Draw, Place, Wiring, bottlenecks, room, room_without_plan
 from optimiser.depot import DC_STEP_KW, Connector, Depot
 from optimiser.horizon import FloatArray
-from optimiser.plan import Plan
+from optimiser.plan import Plan, wired
 from optimiser.profiles import (
     LIMIT_STEP_A,
     LIMIT_STEP_KW,
@@ -67,8 +67,9 @@ def targets(depot: Depot, plan: Plan) -> tuple[Target, ...]:
     """
     floor_kw = floors(depot)
     begin = with_head_start(min(plan.horizon.start, plan.created_at))
+    profiles = charging_profiles(wired(plan, depot))
     result = []
-    for (charger, connector), profile in zip(depot.connectors(), charging_profiles(plan, depot), strict=True):
+    for (charger, connector), profile in zip(depot.connectors(), profiles, strict=True):
         place = Place(charger.id, connector.id)
         floor = _floor_period(floor_kw[place], connector, plan, depot)
         lead = replace(floor, start=begin, end=plan.horizon.start)

@@ -10,7 +10,7 @@ from dispatch.layers import Target, with_override
 from dispatch.safety import Place, Wiring
 from dispatch.station import ConnectorState, LiveState, StationProfile, Transaction, TransactionId
 from optimiser.depot import Depot, Vehicle
-from optimiser.plan import Plan, PlannedVisit
+from optimiser.plan import Plan, PlannedVisit, wired
 from optimiser.profiles import charging_profiles
 
 
@@ -81,7 +81,7 @@ def with_overrides(
     It concerns those whose powers differ from the night's first plan, and those that have an override already:
     what it says must never be older than the plan around it.
     """
-    now_planned, first_planned = charging_profiles(plan, depot), charging_profiles(base, depot)
+    now_planned, first_planned = (charging_profiles(wired(one, depot)) for one in (plan, base))
     replanned = {
         Place(one.charger_id, one.connector_id)
         for one, other in zip(now_planned, first_planned, strict=True)

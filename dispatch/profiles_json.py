@@ -12,7 +12,7 @@ from dispatch.layers import LayerProfile, Target, layer_profiles, lost_kwh
 from dispatch.ocpp16.requests import set_charging_profile
 from optimiser.depot import Depot
 from optimiser.horizon import format_instant
-from optimiser.plan import Plan
+from optimiser.plan import Plan, wired
 from optimiser.profiles import ChargingProfile, charging_profiles
 
 SCHEMA = "depot-profiles/1"
@@ -25,7 +25,7 @@ def render_profiles(depot: Depot, plan: Plan) -> str:
     OCPP version that is not served gets none. Raises
     :class:`dispatch.charger.CapabilityError`.
     """
-    profiles = zip(charging_profiles(plan, depot), targets(depot, plan), strict=True)
+    profiles = zip(charging_profiles(wired(plan, depot)), targets(depot, plan), strict=True)
     document = {
         "schema": SCHEMA,
         "depot": plan.depot,

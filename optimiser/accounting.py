@@ -16,7 +16,7 @@ import numpy as np
 from optimiser.depot import Depot
 from optimiser.horizon import FloatArray
 from optimiser.night import Night, Visit
-from optimiser.plan import Cost, Plan, PlannedVisit, Solver
+from optimiser.plan import Cost, Plan, PlannedVisit, Solver, wired
 from optimiser.series import Series, SiteSeries
 from optimiser.tariff import billing_means
 
@@ -168,7 +168,7 @@ def assemble_plan(
         )
         for row, visit in enumerate(night.visits)
     )
-    return Plan(
+    plan = Plan(
         depot=depot.name,
         night=night.date,
         created_at=created_at,
@@ -195,6 +195,7 @@ def assemble_plan(
         baseline=baseline or {},
         warnings=(*night.warnings, *warnings),
     )
+    return wired(plan, depot)
 
 
 def _below(depot: Depot, night: Night, feeder_id: str) -> list[int]:

@@ -32,9 +32,9 @@ from optimiser.inputs import (
 )
 from optimiser.lp import SolverError
 from optimiser.night import Night
-from optimiser.plan import Plan
+from optimiser.plan import Plan, wired
 from optimiser.plan_report import render
-from optimiser.plan_text import profiles_of_powers, say_departures, say_periods, say_plan
+from optimiser.plan_text import say_departures, say_periods, say_plan
 from optimiser.planner import plan_night
 from optimiser.profiles import charging_profiles
 from optimiser.terminal import Terminal
@@ -196,7 +196,7 @@ def plan(terminal: Terminal, folder: Path, *, night: str, out: Path | None, arou
         texts = {
             "plan.json": planned.to_json(),
             "profiles.json": around.render_profiles(depot, planned),
-            "report.html": render(planned, baseline, charging_profiles(planned, depot)),
+            "report.html": render(planned, baseline, charging_profiles(planned)),
         }
         target = out if out is not None else folder / "plans" / read.date.isoformat()
         write_together(target, texts, before=lambda: around.save_plan(folder, depot, planned))
@@ -231,14 +231,14 @@ def show(terminal: Terminal, source: Path, *, night: str | None, around: Surroun
     if source.is_dir():
         depot = load_depot(source)
         stored = _stored_plan(source, depot, night, around)
-        profiles = charging_profiles(stored, depot)
+        profiles = charging_profiles(wired(stored, depot))
     else:
         if night is not None:
             raise _input_error(
                 "--night", found=f"{night} beside a file", allowed="only beside a depot folder"
             )
         stored = read_plan(source)
-        profiles = profiles_of_powers(stored)
+        profiles = charging_profiles(stored)
     say_plan(terminal, stored)
     say_departures(terminal, stored)
     say_periods(terminal, stored, profiles)

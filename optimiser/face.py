@@ -87,7 +87,7 @@ class ChargingProfiles(Printed, Sequence[ChargingProfile]):
     >>> import optimiser as opt
     >>> depot = opt.load_depot("data/parcel-12")
     >>> tonight = opt.plan(depot, opt.load_night("data/parcel-12", "2025-11-10"))
-    >>> allowed = opt.charging_profiles(tonight, depot)
+    >>> allowed = opt.charging_profiles(tonight)
     >>> len(allowed), allowed[0].charger_id, allowed[0].periods[0].limit_kw
     (12, 'CP01', 0.0)
     """
@@ -103,7 +103,7 @@ class ChargingProfiles(Printed, Sequence[ChargingProfile]):
         >>> import optimiser as opt
         >>> depot = opt.load_depot("data/parcel-12")
         >>> tonight = opt.plan(depot, opt.load_night("data/parcel-12", "2025-11-10"))
-        >>> opt.charging_profiles(tonight, depot).to_frame().columns.tolist()
+        >>> opt.charging_profiles(tonight).to_frame().columns.tolist()
         ['charger', 'connector', 'start', 'end', 'limit_kw', 'limit_a', 'phases']
         """
         local = self.horizon.local
@@ -165,20 +165,20 @@ class ChargingProfiles(Printed, Sequence[ChargingProfile]):
                     yield connector, start, end, f"{period.limit_kw:,.1f} kW", amperes
 
 
-def charging_profiles(plan: Plan, depot: Depot) -> ChargingProfiles:
+def charging_profiles(plan: Plan) -> ChargingProfiles:
     """What every connector of the depot is allowed over the plan's horizon, as few periods as say it.
 
-    Limits are cut down to what OCPP can carry, never above the plan. The depot tells phases and voltage, and
-    which connectors nobody visits: those are allowed nothing.
+    Limits are cut down to what OCPP can carry, never above the plan; connectors that nobody visits are allowed
+    nothing. From a plan stored before plans named their connectors come those visited, in kW alone.
 
     >>> import optimiser as opt
     >>> depot = opt.load_depot("data/parcel-12")
     >>> tonight = opt.plan(depot, opt.load_night("data/parcel-12", "2025-11-10"))
-    >>> frame = opt.charging_profiles(tonight, depot).to_frame()
+    >>> frame = opt.charging_profiles(tonight).to_frame()
     >>> bool(frame["limit_a"].max() <= 16)
     True
     """
-    return ChargingProfiles(horizon=plan.horizon, profiles=profiles.charging_profiles(plan, depot))
+    return ChargingProfiles(horizon=plan.horizon, profiles=profiles.charging_profiles(plan))
 
 
 def _name(shown: Plan) -> str:

@@ -6,14 +6,16 @@ One object for the command line, the notebook, the dispatcher and the report; JS
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
+from optimiser.depot import Depot
 from optimiser.display import Card, Printed, counted, warned
 from optimiser.horizon import Horizon, format_instant
 from optimiser.series import LIMIT_SLACK_KW, Series, SiteSeries
+from optimiser.units import NOMINAL_VOLTAGE_V
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,10 +36,24 @@ SHOWN_KW = 0.05
 
 
 @dataclass(frozen=True, kw_only=True)
+class PlannedConnector:
+    """A connector of the depot, visited or not: what turns its power into a current per phase.
+
+    ``phases`` is 0 on DC, and where the plan was stored before plans named their connectors.
+    """
+
+    charger_id: str
+    connector_id: int
+    phases: int
+    voltage_v: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class PlannedVisit:
     """What one visit gets. ``*_kwh`` on the battery side, ``power_kw`` on the grid side, one per step.
 
-    ``arrival`` and ``departure`` are those of the visit, also where they lie outside the horizon.
+    ``arrival`` and ``departure`` are those of the visit, also where they lie outside the horizon. ``phases``
+    are those that vehicle and connector both have, 0 on DC.
     """
 
     vehicle_id: str
@@ -52,6 +68,7 @@ class PlannedVisit:
     delivered_kwh: float
     shortfall_kwh: float
     power_kw: tuple[float, ...] = field(repr=False)
+    phases: int = 0
 
     @property
     def is_ready(self) -> bool:
@@ -91,7 +108,7 @@ class Plan(Printed):
     ``visits`` in the order of the night's; ``site`` and ``feeders`` their load and limits per step [kW];
     ``cost`` in the depot's currency; ``peak_kw`` the highest mean over a billing interval of charging + base
     load − PV [kW]; ``solver`` how near to the best possible; ``baseline`` the figures of the same night
-    plugged-and-charged. Plans are values: nothing changes one, :func:`dataclasses.replace` makes another.
+    plugged-and-charged; ``connectors`` all of the depot's, in its order. Plans are values: nothing changes one, :func:`dataclasses.replace` makes another.
 
     >>> import optimiser as opt
     >>> depot = opt.load_depot("data/parcel-12")
@@ -115,6 +132,7 @@ class Plan(Printed):
     solver: Solver
     baseline: Mapping[str, Any] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    connectors: tuple[PlannedConnector, ...] = ()
 
     @property
     def shortfall_kwh(self) -> float:
@@ -281,6 +299,7 @@ class Plan(Printed):
             "solver": asdict(self.solver),
             "baseline": dict(self.baseline),
             "warnings": list(self.warnings),
+            "connectors": [asdict(connector) for connector in self.connectors],
         }
 
     def to_json(self) -> str:
@@ -300,6 +319,9 @@ class Plan(Printed):
         if document["schema"] != SCHEMA:
             raise ValueError(f"schema {document['schema']!r}, expected {SCHEMA!r}")
         horizon = document["horizon"] | {"start": datetime.fromisoformat(document["horizon"]["start"])}
+        connectors = document.get("connectors")
+        if connectors is None:
+            connectors = _visited_connectors(document["visits"])
         return cls(
             depot=document["depot"],
             night=date.fromisoformat(document["night"]),
@@ -330,7 +352,46 @@ class Plan(Printed):
             solver=Solver(**document["solver"]),
             baseline=document["baseline"],
             warnings=tuple(document["warnings"]),
+            connectors=tuple(PlannedConnector(**connector) for connector in connectors),
         )
+
+
+def wired(plan: Plan, depot: Depot) -> Plan:
+    """The plan with the connectors of a depot and the phases that its vehicles use on them.
+
+    What makes a plan whole when it is made, and what the depot may have changed since a stored one was. A visit
+    of a vehicle or to a connector that the depot no longer has keeps its phases.
+    """
+    connectors = {(charger.id, connector.id): connector for charger, connector in depot.connectors()}
+    vehicles = {vehicle.id: vehicle for vehicle in depot.vehicles}
+
+    def phases(visit: PlannedVisit) -> int:
+        connector = connectors.get((visit.charger_id, visit.connector_id))
+        vehicle = vehicles.get(visit.vehicle_id)
+        return visit.phases if not (connector and vehicle) else min(connector.phases, vehicle.ac_phases)
+
+    return replace(
+        plan,
+        visits=tuple(replace(visit, phases=phases(visit)) for visit in plan.visits),
+        connectors=tuple(
+            PlannedConnector(
+                charger_id=charger_id,
+                connector_id=connector_id,
+                phases=connector.phases,
+                voltage_v=depot.site.voltage_v,
+            )
+            for (charger_id, connector_id), connector in connectors.items()
+        ),
+    )
+
+
+def _visited_connectors(visits: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Connectors of a document that names none: known from their visits, and by their power alone."""
+    visited = sorted({(visit["charger_id"], visit["connector_id"]) for visit in visits})
+    return [
+        {"charger_id": charger_id, "connector_id": connector_id, "phases": 0, "voltage_v": NOMINAL_VOLTAGE_V}
+        for charger_id, connector_id in visited
+    ]
 
 
 def _series_document(series: Series) -> dict[str, Any]:

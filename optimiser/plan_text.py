@@ -1,4 +1,4 @@
-"""A plan as lines and tables for a terminal, and its periods as JSON."""
+"""A plan as lines and tables for a terminal."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from optimiser import sentences
 from optimiser.plan import Plan
-from optimiser.profiles import ChargingProfile, Period, merged
+from optimiser.profiles import ChargingProfile
 from optimiser.terminal import Terminal
 
 
@@ -57,24 +57,3 @@ def say_periods(terminal: Terminal, shown: Plan, profiles: Sequence[ChargingProf
                 rows.append((connector, start, end, sentences.power(period.limit_kw), amperes))
     terminal.say()
     terminal.table(("connector", "from", "to", "limit", "per phase"), rows, numbers={3})
-
-
-def profiles_of_powers(shown: Plan) -> tuple[ChargingProfile, ...]:
-    """What connectors are planned to draw, where no depot is at hand that knows their amperes."""
-    drawn: dict[tuple[str, int], list[tuple[float, ...]]] = {}
-    for visit in shown.visits:
-        drawn.setdefault((visit.charger_id, visit.connector_id), []).append(visit.power_kw)
-    edges = [*shown.horizon.starts(), shown.horizon.end]
-    return tuple(
-        ChargingProfile(
-            charger_id=charger_id,
-            connector_id=connector_id,
-            periods=merged(
-                [
-                    Period(start=start, end=end, limit_kw=max(powers), limit_a=None, phases=0)
-                    for start, end, powers in zip(edges, edges[1:], zip(*rows, strict=True), strict=False)
-                ]
-            ),
-        )
-        for (charger_id, connector_id), rows in sorted(drawn.items())
-    )

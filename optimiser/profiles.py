@@ -11,10 +11,9 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from optimiser.depot import Connector, Depot
 from optimiser.display import Card, Printed, counted
 from optimiser.horizon import Horizon
-from optimiser.plan import Plan, PlannedVisit
+from optimiser.plan import Plan, PlannedConnector, PlannedVisit
 from optimiser.units import current_a_from_kw, floor_to_step
 
 LIMIT_STEP_A = 0.1
@@ -45,7 +44,7 @@ class ChargingProfile(Printed):
     >>> import optimiser as opt
     >>> depot = opt.load_depot("data/parcel-12")
     >>> tonight = opt.plan(depot, opt.load_night("data/parcel-12", "2025-11-10"))
-    >>> opt.charging_profiles(tonight, depot)[0]
+    >>> opt.charging_profiles(tonight)[0]
     ChargingProfile of CP01/1: ... periods, times in UTC
       2025-11-10 11:00  0.0 kW, 0 A × 3
     ...
@@ -88,23 +87,26 @@ class ChargingProfile(Printed):
         )
 
 
-def charging_profiles(plan: Plan, depot: Depot) -> tuple[ChargingProfile, ...]:
-    """One profile per connector of the depot over the plan's horizon, in the order of ``depot.yaml``.
+def charging_profiles(plan: Plan) -> tuple[ChargingProfile, ...]:
+    """One profile per connector of the plan over its horizon, in the order of ``depot.yaml``.
 
-    A connector is allowed what its visits are planned to draw, and nothing where no visit is planned.
+    A connector is allowed what its visits are planned to draw, and nothing where no visit is planned. A plan
+    stored before plans named their connectors has those that are visited, and limits in kW alone.
     """
     visits: dict[tuple[str, int], list[PlannedVisit]] = {}
     for visit in plan.visits:
         visits.setdefault((visit.charger_id, visit.connector_id), []).append(visit)
     return tuple(
         ChargingProfile(
-            charger_id=charger.id,
-            connector_id=connector.id,
+            charger_id=connector.charger_id,
+            connector_id=connector.connector_id,
             periods=merged(
-                _step_periods(plan.horizon, visits.get((charger.id, connector.id), []), connector, depot)
+                _step_periods(
+                    plan.horizon, visits.get((connector.charger_id, connector.connector_id), []), connector
+                )
             ),
         )
-        for charger, connector in depot.connectors()
+        for connector in plan.connectors
     )
 
 
@@ -139,7 +141,7 @@ def _limit_text(period: Period) -> str:
 
 
 def _step_periods(
-    horizon: Horizon, visits: Sequence[PlannedVisit], connector: Connector, depot: Depot
+    horizon: Horizon, visits: Sequence[PlannedVisit], connector: PlannedConnector
 ) -> list[Period]:
     starts = horizon.starts()
     step = timedelta(seconds=horizon.step_s)
@@ -148,10 +150,8 @@ def _step_periods(
         # Two visits may share a step at the change from one vehicle to the next; a plan never powers both.
         drawing = max(visits, key=lambda visit: visit.power_kw[index], default=None)
         power_kw = drawing.power_kw[index] if drawing else 0.0
-        phases = connector.phases
-        if drawing is not None and power_kw > 0 and not connector.is_dc:
-            phases = min(connector.phases, depot.vehicle(drawing.vehicle_id).ac_phases)
-        limit_kw, limit_a = _limits(power_kw, phases=phases, voltage_v=depot.site.voltage_v)
+        phases = drawing.phases if drawing and power_kw > 0 else connector.phases
+        limit_kw, limit_a = _limits(power_kw, phases=phases, voltage_v=connector.voltage_v)
         periods.append(
             Period(start=start, end=start + step, limit_kw=limit_kw, limit_a=limit_a, phases=phases)
         )

@@ -124,7 +124,7 @@ def test_what_is_no_plan_is_named() -> None:
 def test_profiles_are_a_sequence_that_becomes_a_frame_in_local_time() -> None:
     depot = a_depot()
     planned = opt.plan(depot, a_night(depot), created_at=NOW)
-    allowed = opt.charging_profiles(planned, depot)
+    allowed = opt.charging_profiles(planned)
     assert [profile.charger_id for profile in allowed] == ["CP1", "CP2"]
     assert allowed[-1].charger_id == "CP2"
     assert [profile.charger_id for profile in allowed[:1]] == ["CP1"]
@@ -139,7 +139,7 @@ def test_profiles_of_a_direct_current_depot_have_no_amperes() -> None:
     charger = replace(a_depot().chargers[0], connectors=(an_ac_connector(), a_dc_connector(2)))
     depot = a_depot(chargers=[charger])
     planned = opt.plan(depot, a_night(depot, visits=[]), created_at=NOW)
-    frame = opt.charging_profiles(planned, depot).to_frame()
+    frame = opt.charging_profiles(planned).to_frame()
     assert frame["limit_a"].isna().tolist() == [False, True]
     assert frame["limit_kw"].tolist() == [0.0, 0.0]
 

@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
-from optimiser.plan import SCHEMA, Plan
+from optimiser.depot import Charger
+from optimiser.plan import SCHEMA, Plan, wired
 from optimiser.planner import plan_night
-from tests.builders import a_depot, a_night
+from tests.builders import a_depot, a_night, a_van, an_ac_connector
 
 NOW = datetime(2025, 11, 10, 12, tzinfo=UTC)
 
@@ -42,6 +44,13 @@ def test_the_document_has_the_keys_of_the_contract_in_their_shapes() -> None:
         "delivered_kwh",
         "shortfall_kwh",
         "power_kw",
+        "phases",
+    }
+    assert document["connectors"][0] == {
+        "charger_id": "CP1",
+        "connector_id": 1,
+        "phases": 3,
+        "voltage_v": 230.0,
     }
     assert len(document["visits"][0]["power_kw"]) == 96
     assert {"limit_kw", "base_load_kw", "charging_kw"} <= set(document["site"])
@@ -56,6 +65,41 @@ def test_another_schema_or_a_missing_key_is_refused_by_name() -> None:
     del document["visits"]
     with pytest.raises(ValueError, match="visits"):
         Plan.from_document(document)
+
+
+def a_document_of_before(plan: Plan) -> dict[str, Any]:
+    """A stored plan that names no connectors."""
+    document = plan.to_document()
+    del document["connectors"]
+    for visit in document["visits"]:
+        del visit["phases"]
+    return document
+
+
+def test_a_plan_that_names_no_connectors_has_those_it_visits_by_their_power_alone() -> None:
+    plan = Plan.from_document(a_document_of_before(a_plan()))
+    assert [(c.charger_id, c.connector_id, c.phases) for c in plan.connectors] == [
+        ("CP1", 1, 0),
+        ("CP2", 1, 0),
+    ]
+    assert [visit.power_kw for visit in plan.visits] == [visit.power_kw for visit in a_plan().visits]
+
+
+def test_a_depot_gives_a_plan_of_before_its_connectors_and_phases() -> None:
+    plan = a_plan()
+    read = Plan.from_document(a_document_of_before(plan))
+    whole = wired(read, a_depot())
+    assert (whole.visits, whole.connectors) == (plan.visits, plan.connectors)
+
+
+def test_a_vehicle_or_connector_that_the_depot_no_longer_has_keeps_its_phases() -> None:
+    depot = a_depot(
+        vehicles=[a_van("V2", ac_phases=1)],
+        chargers=[*a_depot().chargers[:2], Charger(id="CP9", connectors=(an_ac_connector(),))],
+    )
+    plan = wired(a_plan(), depot)
+    assert [visit.phases for visit in plan.visits] == [3, 1]
+    assert [connector.charger_id for connector in plan.connectors] == ["CP1", "CP2", "CP9"]
 
 
 def test_the_frame_has_a_row_per_step_in_local_time_and_a_column_per_visit() -> None:

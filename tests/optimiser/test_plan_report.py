@@ -54,16 +54,16 @@ class Page(HTMLParser):
 
 def a_planned_night(
     *, vehicle_id: str = "V1", depot: Depot | None = None, warnings: tuple[str, ...] = ()
-) -> tuple[Depot, Plan, Plan]:
+) -> tuple[Plan, Plan]:
     depot = depot or a_depot(vehicles=[a_van(vehicle_id), a_van("V2")])
     baseline = plug_and_charge(depot, a_night(depot))
     plan = replace(baseline, baseline=compare(baseline, baseline), warnings=warnings)
-    return depot, plan, baseline
+    return plan, baseline
 
 
 def a_page(*, vehicle_id: str = "V1", warnings: tuple[str, ...] = ()) -> Page:
-    depot, plan, baseline = a_planned_night(vehicle_id=vehicle_id, warnings=warnings)
-    return Page(render(plan, baseline, charging_profiles(plan, depot)))
+    plan, baseline = a_planned_night(vehicle_id=vehicle_id, warnings=warnings)
+    return Page(render(plan, baseline, charging_profiles(plan)))
 
 
 def test_a_report_is_well_formed_and_needs_nothing_from_outside() -> None:
@@ -78,7 +78,7 @@ def test_a_report_is_well_formed_and_needs_nothing_from_outside() -> None:
 
 
 def test_nothing_in_a_report_names_an_address_but_the_names_of_svg() -> None:
-    _, plan, baseline = a_planned_night()
+    plan, baseline = a_planned_night()
 
     addresses = set(re.findall(r"\w+://[^\s\"'<>)]+", render(plan, baseline)))
 
@@ -102,9 +102,9 @@ def test_pictures_can_be_read_aloud() -> None:
 
 def test_names_cannot_become_markup() -> None:
     evil = "<script>alert(1)</script>&\"'"
-    depot, plan, baseline = a_planned_night(vehicle_id=evil, warnings=(evil,))
+    plan, baseline = a_planned_night(vehicle_id=evil, warnings=(evil,))
 
-    html = render(replace(plan, depot=evil), baseline, charging_profiles(plan, depot))
+    html = render(replace(plan, depot=evil), baseline, charging_profiles(plan))
 
     assert "<script" not in html
     assert Page(html).text.count("<script>alert(1)</script>") >= 4
@@ -143,7 +143,7 @@ def test_warnings_are_shown_only_where_there_are_any() -> None:
 
 
 def test_where_a_plan_comes_from_is_told() -> None:
-    _, plan, baseline = a_planned_night()
+    plan, baseline = a_planned_night()
     solver = replace(plan.solver, name="HiGHS", version="1.15", lp_bound=12.5, gap=0.00123)
 
     text = Page(render(replace(plan, solver=solver, inputs_sha256="ab" * 32), baseline)).text
@@ -160,7 +160,7 @@ def test_what_each_connector_is_allowed_is_told_in_kilowatts_and_amperes() -> No
 
 def test_a_large_depot_fills_several_pictures() -> None:
     depot = a_depot(vehicles=[a_van(f"V{n}") for n in range(1, 61)])
-    _, plan, baseline = a_planned_night(depot=depot)
+    plan, baseline = a_planned_night(depot=depot)
 
     page = Page(render(plan, baseline))
 
@@ -189,7 +189,7 @@ def test_a_night_over_a_change_of_the_clocks_is_told_by_the_wall_clock(night: da
 
 
 def test_pictures_take_the_colours_of_the_page() -> None:
-    _, plan, baseline = a_planned_night()
+    plan, baseline = a_planned_night()
 
     html = render(plan, baseline)
 

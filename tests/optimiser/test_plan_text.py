@@ -6,12 +6,7 @@ import pytest
 
 from optimiser.baselines import compare, plug_and_charge
 from optimiser.plan import Plan
-from optimiser.plan_text import (
-    profiles_of_powers,
-    say_departures,
-    say_periods,
-    say_plan,
-)
+from optimiser.plan_text import say_departures, say_periods, say_plan
 from optimiser.profiles import charging_profiles
 from optimiser.terminal import Terminal
 from tests.builders import a_depot, a_night, a_van, a_visit
@@ -58,42 +53,7 @@ def test_departures_are_in_their_order(capsys: pytest.CaptureFixture[str]) -> No
     assert lines[1].endswith("short 22.1 kWh")
 
 
-def test_periods_of_a_depot_have_amperes_and_those_of_a_plan_alone_have_none(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+def test_periods_have_amperes_per_phase(capsys: pytest.CaptureFixture[str]) -> None:
     plan = a_plan()
-
-    say_periods(TERMINAL, plan, charging_profiles(plan, DEPOT))
-    with_depot = capsys.readouterr().out
-    say_periods(TERMINAL, plan, profiles_of_powers(plan))
-    alone = capsys.readouterr().out
-
-    assert "CP2/1      22:00  23:00  11.0 kW  16 A × 3" in with_depot
-    assert "CP2/1      22:00  23:00  11.0 kW\n" in alone
-
-
-def test_periods_of_a_plan_alone_cover_the_night_without_gaps() -> None:
-    plan = a_plan()
-
-    profiles = profiles_of_powers(plan)
-
-    assert [(p.charger_id, p.start, p.end) for p in profiles] == [
-        ("CP1", plan.horizon.start, plan.horizon.end),
-        ("CP2", plan.horizon.start, plan.horizon.end),
-    ]
-    assert [period.limit_kw for period in profiles[1].periods] == [0.0, pytest.approx(11.04), 0.0]
-
-
-def test_a_profile_for_programs_has_local_times_with_their_offset() -> None:
-    plan = a_plan()
-
-    document = profiles_of_powers(plan)[1].to_document(plan.horizon)
-
-    assert (document["charger_id"], document["connector_id"]) == ("CP2", 1)
-    assert document["periods"][1] == {
-        "start": "2025-11-10T22:00:00+01:00",
-        "end": "2025-11-10T23:00:00+01:00",
-        "limit_kw": pytest.approx(11.04),
-        "limit_a": None,
-        "phases": 0,
-    }
+    say_periods(TERMINAL, plan, charging_profiles(plan))
+    assert "CP2/1      22:00  23:00  11.0 kW  16 A × 3" in capsys.readouterr().out

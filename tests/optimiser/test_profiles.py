@@ -74,7 +74,7 @@ def a_van_plan(power_kw: float) -> tuple[Plan, ChargingProfile]:
     powers = [0.0] * 96
     powers[40] = power_kw
     plan = replace(plan, visits=(replace(plan.visits[0], power_kw=tuple(powers)),))
-    (profile,) = charging_profiles(plan, depot)
+    (profile,) = charging_profiles(plan)
     return plan, profile
 
 
@@ -88,16 +88,30 @@ def test_a_limit_in_amperes_is_per_phase_of_the_phases_that_are_used_and_cut_dow
 def test_a_connector_without_a_visit_is_allowed_nothing() -> None:
     depot = a_depot()
     night = a_night(depot, visits=[a_visit("V1", charger_id="CP1")])
-    profiles = charging_profiles(plan_night(depot, night, created_at=NOW), depot)
+    profiles = charging_profiles(plan_night(depot, night, created_at=NOW))
     assert [(p.charger_id, len(p.periods)) for p in profiles][1] == ("CP2", 1)
     assert profiles[1].periods[0].limit_kw == 0.0
+
+
+def test_a_plan_stored_before_it_named_its_connectors_has_limits_in_power_alone() -> None:
+    depot = a_depot()
+    document = plan_night(depot, a_night(depot, visits=[a_visit("V1", charger_id="CP2")]), created_at=NOW)
+    old = document.to_document()
+    del old["connectors"]
+    (profile,) = charging_profiles(Plan.from_document(old))
+    assert (profile.charger_id, profile.start, profile.end) == (
+        "CP2",
+        document.horizon.start,
+        document.horizon.end,
+    )
+    assert max(limits_of(profile)) == pytest.approx(max(document.visits[0].power_kw), abs=1e-3)
 
 
 def test_a_dc_limit_has_no_amperes() -> None:
     chargers = [Charger(id="CP1", connectors=(a_dc_connector(),))]
     depot = a_depot(vehicles=[a_bus("B1")], chargers=chargers, transformer_limit_kw=400.0)
     night = a_night(depot, visits=[a_visit("B1")])
-    (profile,) = charging_profiles(plan_night(depot, night, created_at=NOW), depot)
+    (profile,) = charging_profiles(plan_night(depot, night, created_at=NOW))
     assert {(period.limit_a, period.phases) for period in profile.periods} == {(None, 0)}
     assert max(period.limit_kw for period in profile.periods) >= 10.0
 
@@ -105,6 +119,6 @@ def test_a_dc_limit_has_no_amperes() -> None:
 def test_profiles_of_a_plan_are_its_powers_to_the_step() -> None:
     depot = a_depot()
     plan = plan_night(depot, a_night(depot), created_at=NOW)
-    for visit, profile in zip(plan.visits, charging_profiles(plan, depot), strict=True):
+    for visit, profile in zip(plan.visits, charging_profiles(plan), strict=True):
         assert limits_of(profile) == pytest.approx(visit.power_kw, abs=1e-3)
         assert all(limit <= kw + 1e-9 for limit, kw in zip(limits_of(profile), visit.power_kw, strict=True))
