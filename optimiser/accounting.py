@@ -109,7 +109,7 @@ def account(depot: Depot, night: Night, power_kw: FloatArray) -> Accounts:
     net_load_kw = charging_kw + night.base_load_kw - night.pv_kw
     peak_kw = float(billing_means(net_load_kw, depot.tariff.billing_steps(night.horizon)).max())
     energy = energy_cost(night, drawn_kw.sum(axis=0))
-    demand = depot.tariff.demand_cost(peak_kw)
+    demand = depot.tariff.demand_cost(net_load_kw, night.horizon)
     return Accounts(
         cost=Cost(energy=energy, demand=demand, total=energy + demand, currency=depot.currency),
         peak_kw=peak_kw,

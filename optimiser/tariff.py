@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Literal
 
 import numpy as np
@@ -12,6 +12,14 @@ from optimiser.horizon import FloatArray, Horizon
 
 Days = Literal["all", "weekdays", "weekends"]
 MINUTES_PER_DAY = 24 * 60
+
+ALL_HOURS = "all hours"
+"""Name of the demand that counts whenever it is."""
+
+
+def holds_on(days: Days, weekday: int) -> bool:
+    """Whether a weekday (Monday is 0) is one of these days."""
+    return days == "all" or (days == "weekends") == (weekday >= 5)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,21 +33,60 @@ class Band:
 
     def holds_on(self, weekday: int) -> bool:
         """Whether the band holds on a weekday (Monday is 0)."""
-        return self.days == "all" or (self.days == "weekends") == (weekday >= 5)
+        return holds_on(self.days, weekday)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DemandWindow:
+    """Local times of day, in minutes after midnight, whose highest power has a price of its own.
+
+    ``charge_per_kw`` is paid for each kW by which the highest mean over a billing interval within the window
+    passes ``peak_so_far_kw``, the highest that the billing period already has there.
+    """
+
+    name: str
+    days: Days
+    from_minute: int
+    to_minute: int
+    charge_per_kw: float
+    peak_so_far_kw: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Demand:
+    """A peak that is paid for: the highest mean net load of ``intervals`` beyond ``so_far_kw``.
+
+    ``intervals`` are half-open ranges of steps, [first, stop), in their order and at least one.
+    """
+
+    name: str
+    charge_per_kw: float
+    so_far_kw: float
+    intervals: tuple[tuple[int, int], ...]
+
+    def peak_kw(self, net_load_kw: FloatArray) -> float:
+        """Highest mean net load (steps,) of the intervals that count. [kW]"""
+        return max(float(net_load_kw[first:stop].mean()) for first, stop in self.intervals)
+
+    def cost(self, net_load_kw: FloatArray) -> float:
+        """Money for the peak of a net load (steps,) beyond the one already reached."""
+        return self.charge_per_kw * max(0.0, self.peak_kw(net_load_kw) - self.so_far_kw)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Tariff:
-    """Energy price bands by local time, and a demand charge on the highest mean over a billing interval.
+    """Energy price bands by local time, and demand charges on the highest mean over a billing interval.
 
     ``demand_charge_per_kw`` is paid for each kW by which the night's peak passes ``peak_so_far_kw``, the
-    highest peak that the billing period already has. Money is in the depot's currency.
+    highest peak that the billing period already has; beside it each of ``demand_windows`` has a peak of its own.
+    Money is in the depot's currency.
     """
 
     bands: tuple[Band, ...] = ()
     demand_charge_per_kw: float = 0.0
     peak_so_far_kw: float = 0.0
     billing_interval_minutes: int = 15
+    demand_windows: tuple[DemandWindow, ...] = ()
 
     def prices_per_kwh(self, horizon: Horizon) -> FloatArray:
         """Mean band price of every step, shape (steps,). Raises :class:`ValueError` where no band holds."""
@@ -57,9 +104,28 @@ class Tariff:
         """Steps in one billing interval; at least 1: a longer step is billed by its own mean."""
         return max(1, self.billing_interval_minutes * 60 // horizon.step_s)
 
-    def demand_cost(self, peak_kw: float) -> float:
-        """Money for a night's peak beyond the one already reached."""
-        return self.demand_charge_per_kw * max(0.0, peak_kw - self.peak_so_far_kw)
+    def demands(self, horizon: Horizon) -> tuple[Demand, ...]:
+        """The peaks of a night that are paid for: over all hours first, then by window.
+
+        Billing intervals are counted from the first step; one counts in a window if any minute of it lies there.
+        A charge of 0 and a window that the night does not reach are left out.
+        """
+        every = self.billing_steps(horizon)
+        intervals = [(first, min(first + every, horizon.steps)) for first in range(0, horizon.steps, every)]
+        counted = [(ALL_HOURS, self.demand_charge_per_kw, self.peak_so_far_kw, intervals)]
+        for window in self.demand_windows:
+            reached = _steps_in(window, horizon)
+            within = [(first, stop) for first, stop in intervals if any(reached[first:stop])]
+            counted.append((window.name, window.charge_per_kw, window.peak_so_far_kw, within))
+        return tuple(
+            Demand(name=name, charge_per_kw=charge_per_kw, so_far_kw=so_far_kw, intervals=tuple(counts))
+            for name, charge_per_kw, so_far_kw, counts in counted
+            if charge_per_kw > 0 and counts
+        )
+
+    def demand_cost(self, net_load_kw: FloatArray, horizon: Horizon) -> float:
+        """Money for the peaks of a night's net load (steps,) beyond those already reached."""
+        return sum((demand.cost(net_load_kw) for demand in self.demands(horizon)), 0.0)
 
     def _minute_prices(self, weekday: int) -> FloatArray:
         prices = np.full(MINUTES_PER_DAY, np.nan)
@@ -67,6 +133,20 @@ class Tariff:
             if band.holds_on(weekday):
                 prices[band.from_minute : band.to_minute] = band.price_per_kwh
         return prices
+
+
+def _steps_in(window: DemandWindow, horizon: Horizon) -> list[bool]:
+    """Whether any minute of each step lies in a window."""
+
+    def within(minute: datetime) -> bool:
+        local = horizon.local(minute)
+        return (
+            holds_on(window.days, local.weekday())
+            and window.from_minute <= local.hour * 60 + local.minute < window.to_minute
+        )
+
+    minutes = range(max(1, horizon.step_s // 60))
+    return [any(within(start + timedelta(minutes=m)) for m in minutes) for start in horizon.starts()]
 
 
 def billing_means(power_kw: FloatArray, steps_per_interval: int) -> FloatArray:

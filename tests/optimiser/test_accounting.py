@@ -8,7 +8,7 @@ import pytest
 from optimiser.accounting import account, assemble_plan, consumed_kwh, required_kwh
 from optimiser.depot import Charger, Feeder, Policy
 from optimiser.planner import UNSOLVED
-from optimiser.tariff import Tariff
+from optimiser.tariff import DemandWindow, Tariff
 from tests.builders import a_depot, a_horizon, a_night, a_van, a_visit, an_ac_connector
 
 HORIZON = a_horizon(start="18:00", end="06:00")
@@ -35,6 +35,24 @@ def test_limits_and_the_peak_count_the_power_whole() -> None:
     assert accounts.charging_kw[0] == 9.0
     assert accounts.peak_kw == pytest.approx(10.0)
     assert accounts.cost.demand == pytest.approx(60.0)
+
+
+def test_a_window_is_paid_for_its_own_peak_beside_that_of_all_hours() -> None:
+    evening = DemandWindow(
+        name="evening",
+        days="all",
+        from_minute=18 * 60,
+        to_minute=21 * 60,
+        charge_per_kw=3.0,
+        peak_so_far_kw=5.0,
+    )
+    tariff = Tariff(demand_charge_per_kw=10.0, peak_so_far_kw=4.0, demand_windows=(evening,))
+    depot = a_depot(vehicles=[a_van("V1")], tariff=tariff)
+    power_kw = np.zeros((1, 48))
+    power_kw[0, [4, 30]] = 6.0, 9.0
+    accounts = account(depot, a_night(depot, base_load_kw=2.0, horizon=HORIZON), power_kw)
+    assert accounts.peak_kw == pytest.approx(11.0)
+    assert accounts.cost.demand == pytest.approx(10.0 * (11.0 - 4.0) + 3.0 * (8.0 - 5.0))
 
 
 def test_power_from_the_roof_beyond_the_base_load_costs_its_export_price() -> None:

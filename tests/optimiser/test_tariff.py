@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
 import pytest
 
-from optimiser.tariff import Band, Days, Tariff, billing_means
+from optimiser.tariff import Band, Days, DemandWindow, Tariff, billing_means
 from tests.builders import a_horizon
 
 NIGHT_AND_DAY = (
@@ -47,9 +48,82 @@ def test_a_time_without_price_is_refused() -> None:
         Tariff(bands=NIGHT_AND_DAY[:1]).prices_per_kwh(a_horizon())
 
 
-def test_only_what_passes_the_peak_so_far_is_paid() -> None:
+@pytest.mark.parametrize(("peak_kw", "cost"), [(15.0, 0.0), (20.0, 0.0), (23.5, 35.0)])
+def test_only_what_passes_the_peak_so_far_is_paid(peak_kw: float, cost: float) -> None:
     tariff = Tariff(demand_charge_per_kw=10.0, peak_so_far_kw=20.0)
-    assert [tariff.demand_cost(peak) for peak in (15.0, 20.0, 23.5)] == [0.0, 0.0, 35.0]
+    net_load_kw = np.zeros(96)
+    net_load_kw[40] = peak_kw
+    assert tariff.demand_cost(net_load_kw, a_horizon()) == cost
+
+
+def a_window(
+    name: str = "evening",
+    *,
+    days: Days = "all",
+    hours: tuple[int, int] = (16, 21),
+    charge_per_kw: float = 8.0,
+    peak_so_far_kw: float = 0.0,
+) -> DemandWindow:
+    return DemandWindow(
+        name=name,
+        days=days,
+        from_minute=60 * hours[0],
+        to_minute=60 * hours[1],
+        charge_per_kw=charge_per_kw,
+        peak_so_far_kw=peak_so_far_kw,
+    )
+
+
+def test_without_a_charge_no_peak_is_paid_for() -> None:
+    tariff = Tariff(demand_windows=(a_window(charge_per_kw=0.0),))
+    assert tariff.demands(a_horizon()) == ()
+    assert tariff.demand_cost(np.full(96, 50.0), a_horizon()) == 0.0
+
+
+def test_the_charge_of_all_hours_counts_every_billing_interval() -> None:
+    tariff = Tariff(demand_charge_per_kw=10.0, peak_so_far_kw=20.0, billing_interval_minutes=60)
+    (demand,) = tariff.demands(a_horizon(start="12:00", end="12:15"))
+    assert (demand.name, demand.charge_per_kw, demand.so_far_kw) == ("all hours", 10.0, 20.0)
+    assert demand.intervals == (*((first, first + 4) for first in range(0, 96, 4)), (96, 97))
+
+
+def test_two_windows_and_all_hours_are_three_peaks_at_once() -> None:
+    windows = (a_window(peak_so_far_kw=10.0), a_window("night", hours=(0, 6), charge_per_kw=1.0))
+    tariff = Tariff(demand_charge_per_kw=2.0, demand_windows=windows)
+    everything, evening, night = tariff.demands(a_horizon())
+    assert [demand.name for demand in (everything, evening, night)] == ["all hours", "evening", "night"]
+    assert evening.intervals == tuple((step, step + 1) for step in range(16, 36))
+    assert night.intervals == tuple((step, step + 1) for step in range(48, 72))
+    net_load_kw = np.full(96, 5.0)
+    net_load_kw[[15, 16, 36, 50]] = 60.0, 30.0, 70.0, 40.0
+    assert [demand.peak_kw(net_load_kw) for demand in (everything, evening, night)] == [70.0, 30.0, 40.0]
+    assert tariff.demand_cost(net_load_kw, a_horizon()) == pytest.approx(2 * 70 + 8 * (30 - 10) + 1 * 40)
+
+
+def test_a_window_counts_whole_billing_intervals() -> None:
+    tariff = Tariff(demand_windows=(a_window(hours=(16, 17)),), billing_interval_minutes=30)
+    (demand,) = tariff.demands(a_horizon())
+    assert demand.intervals == ((16, 18), (18, 20))
+    assert demand.peak_kw(np.arange(96.0)) == 18.5
+
+
+def test_a_step_that_lies_partly_in_a_window_counts_in_it() -> None:
+    window = replace(a_window(), from_minute=16 * 60 + 30, to_minute=17 * 60 + 15)
+    (demand,) = Tariff(demand_windows=(window,)).demands(a_horizon(step_minutes=60))
+    assert demand.intervals == ((4, 5), (5, 6))
+
+
+def test_a_window_of_weekdays_is_not_reached_by_a_night_of_the_weekend() -> None:
+    tariff = Tariff(demand_windows=(a_window(days="weekdays"),))
+    assert tariff.demands(a_horizon(night=date(2025, 11, 8))) == ()
+    assert len(tariff.demands(a_horizon(night=date(2025, 11, 7)))) == 1
+
+
+@pytest.mark.parametrize(("night", "hours"), [("2025-03-29", 5), ("2025-10-25", 7)])
+def test_a_window_follows_the_wall_clock_when_it_changes(night: str, hours: int) -> None:
+    tariff = Tariff(demand_windows=(a_window(hours=(0, 6)),))
+    (demand,) = tariff.demands(a_horizon(night=date.fromisoformat(night)))
+    assert len(demand.intervals) == 4 * hours
 
 
 @pytest.mark.parametrize(("interval", "step", "steps"), [(15, 15, 1), (30, 15, 2), (15, 60, 1), (15, 5, 3)])
