@@ -6,14 +6,15 @@ linear program or in the set-points must not be able to hide behind the same err
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 import numpy as np
 
 from optimiser.depot import Connector, Depot, Feeder, Vehicle
-from optimiser.night import Night
+from optimiser.night import Night, Visit
 from optimiser.plan import Plan, PlannedVisit
+from optimiser.tariff import DemandWindow
 
 LIMIT_TOLERANCE_KW = 1e-4
 """A tenth of a watt: what rounding the plan's numbers can add up to over hundreds of vehicles."""
@@ -21,8 +22,15 @@ LIMIT_TOLERANCE_KW = 1e-4
 ENERGY_TOLERANCE_KWH = 1e-3
 """A watt-hour: rounding of the plan's numbers over a night."""
 
+MONEY_TOLERANCE = 1e-6
+"""Share of a cost that rounding the plan's numbers can move."""
+
 STEP_TOLERANCE = 1e-3
 """How far a set-point may lie beside a step of its charger, in steps: the plan's last decimal."""
+
+
+_There = tuple[int, datetime, datetime, float]
+"""A step in which a vehicle is there: its number, from when, until when, and for how many hours."""
 
 
 class PlanRefusedError(RuntimeError):
@@ -41,14 +49,23 @@ def refuse_if_broken(plan: Plan, depot: Depot, night: Night) -> None:
 
 
 def violations(plan: Plan, depot: Depot, night: Night) -> Iterator[str]:
-    """Every broken rule of a plan in one sentence: limits, windows, set-points, energy, one vehicle per connector."""
-    yield from _visits_match(plan, night)
-    for visit in plan.visits:
-        yield from _window(plan, visit)
+    """Every broken rule of a plan in one sentence.
+
+    Limits, windows, set-points, energy, preconditioning, charge curves, one vehicle per connector, money.
+    """
+    mismatch = tuple(_visits_match(plan, night))
+    if mismatch:
+        yield from mismatch
+        return
+    for visit, wanted in zip(plan.visits, night.visits, strict=True):
+        there = tuple(_steps_there(plan, visit))
+        yield from _window(plan, visit, there)
         yield from _set_points(plan, visit, depot)
-        yield from _energy(plan, visit, depot)
-        yield from _charge_curve(plan, visit, depot)
+        yield from _energy(visit, wanted, depot, there)
+        yield from _full(plan, visit, wanted, depot, there)
+        yield from _charge_curve(plan, visit, wanted, depot, there)
     yield from _connectors(plan)
+    yield from _money(plan, depot, night)
     yield from _site(plan, depot, night)
     for feeder in depot.feeders:
         yield from _feeder(plan, depot, night, feeder)
@@ -70,30 +87,35 @@ def _steps(plan: Plan) -> Iterator[tuple[int, datetime, datetime]]:
         yield index, start, start + timedelta(seconds=plan.horizon.step_s)
 
 
-def _hours_there(visit: PlannedVisit, start: datetime, end: datetime) -> float:
-    overlap = min(end, visit.departure) - max(start, visit.arrival)
-    return max(0.0, overlap.total_seconds() / 3600.0)
+def _steps_there(plan: Plan, visit: PlannedVisit) -> Iterator[_There]:
+    """The steps in which a vehicle is there, from when to when, and for how many hours."""
+    for index, start, end in _steps(plan):
+        since, until = max(start, visit.arrival), min(end, visit.departure)
+        if since < until:
+            yield index, since, until, (until - since).total_seconds() / 3600.0
 
 
 def _local(plan: Plan, instant: datetime) -> str:
     return plan.horizon.local(instant).strftime("%Y-%m-%d %H:%M")
 
 
-def _window(plan: Plan, visit: PlannedVisit) -> Iterator[str]:
-    for index, start, end in _steps(plan):
-        if visit.power_kw[index] != 0 and _hours_there(visit, start, end) == 0:
-            yield f"{visit.vehicle_id} draws {visit.power_kw[index]} kW at {_local(plan, start)} and is not there"
+def _window(plan: Plan, visit: PlannedVisit, there: Sequence[_There]) -> Iterator[str]:
+    present = {index for index, *_ in there}
+    for index, power_kw in enumerate(visit.power_kw):
+        if power_kw != 0 and index not in present:
+            at = plan.horizon.start + timedelta(seconds=index * plan.horizon.step_s)
+            yield f"{visit.vehicle_id} draws {power_kw} kW at {_local(plan, at)} and is not there"
 
 
 def _set_points(plan: Plan, visit: PlannedVisit, depot: Depot) -> Iterator[str]:
     connector = depot.connector(visit.charger_id, visit.connector_id)
     vehicle = depot.vehicle(visit.vehicle_id)
     kw_per_unit, least, most, step = _allowed(connector, vehicle, depot.site.voltage_v)
-    for index, start, _ in _steps(plan):
-        power_kw = visit.power_kw[index]
+    for index, power_kw in enumerate(visit.power_kw):
         if power_kw == 0:
             continue
         units = power_kw / kw_per_unit if kw_per_unit else 0.0
+        start = plan.horizon.start + timedelta(seconds=index * plan.horizon.step_s)
         where = f"{visit.vehicle_id} at {_local(plan, start)}: {power_kw} kW"
         if not least - STEP_TOLERANCE * step <= units <= most + STEP_TOLERANCE * step:
             yield f"{where} is {units:.3f}, allowed are 0 and {least:g} to {most:g}"
@@ -118,18 +140,18 @@ def _allowed(connector: Connector, vehicle: Vehicle, voltage_v: float) -> tuple[
     return phases * voltage_v / 1000.0, least_a, most_a, connector.current_step_a
 
 
-def _energy(plan: Plan, visit: PlannedVisit, depot: Depot) -> Iterator[str]:
+def _energy(visit: PlannedVisit, wanted: Visit, depot: Depot, there: Sequence[_There]) -> Iterator[str]:
     vehicle = depot.vehicle(visit.vehicle_id)
     charged_kwh = sum(
-        vehicle.charge_efficiency * visit.power_kw[index] * _hours_there(visit, start, end)
-        for index, start, end in _steps(plan)
+        vehicle.charge_efficiency * visit.power_kw[index] * hours for index, _, _, hours in there
     )
-    room_kwh = vehicle.battery_kwh * (100.0 - visit.arrival_soc_percent) / 100.0
-    needed_kwh = vehicle.battery_kwh * (visit.required_soc_percent - visit.arrival_soc_percent) / 100.0
+    missing_percent = visit.required_soc_percent - visit.arrival_soc_percent
+    needed_kwh = max(0.0, vehicle.battery_kwh * missing_percent / 100.0 + wanted.precondition_kwh)
     short_kwh = max(0.0, needed_kwh - charged_kwh)
-    planned_soc_percent = visit.arrival_soc_percent + 100.0 * charged_kwh / vehicle.battery_kwh
-    if charged_kwh > room_kwh + ENERGY_TOLERANCE_KWH:
-        yield f"{visit.vehicle_id} is charged {charged_kwh:.3f} kWh, its battery has room for {room_kwh:.3f}"
+    kept_kwh = charged_kwh - wanted.precondition_kwh
+    planned_soc_percent = max(0.0, visit.arrival_soc_percent + 100.0 * kept_kwh / vehicle.battery_kwh)
+    if abs(needed_kwh - visit.required_kwh) > ENERGY_TOLERANCE_KWH:
+        yield f"{visit.vehicle_id}: required_kwh {visit.required_kwh}, its visit needs {needed_kwh:.6f}"
     if abs(charged_kwh - visit.delivered_kwh) > ENERGY_TOLERANCE_KWH:
         yield f"{visit.vehicle_id}: delivered_kwh {visit.delivered_kwh}, its powers give {charged_kwh:.6f}"
     if abs(short_kwh - visit.shortfall_kwh) > ENERGY_TOLERANCE_KWH:
@@ -138,19 +160,53 @@ def _energy(plan: Plan, visit: PlannedVisit, depot: Depot) -> Iterator[str]:
         yield f"{visit.vehicle_id}: planned SoC {visit.planned_soc_percent}, its powers give {planned_soc_percent:.4f}"
 
 
-def _charge_curve(plan: Plan, visit: PlannedVisit, depot: Depot) -> Iterator[str]:
+def _preconditioned_kwh(depot: Depot, wanted: Visit, instant: datetime) -> float:
+    """What preconditioning has taken by an instant, at constant power over its minutes before departure."""
+    lasts = min(timedelta(minutes=depot.policy.precondition_minutes), wanted.departure - wanted.arrival)
+    left = max(timedelta(0), wanted.departure - instant)
+    return wanted.precondition_kwh * (1.0 - min(1.0, left / lasts))
+
+
+def _full(
+    plan: Plan, visit: PlannedVisit, wanted: Visit, depot: Depot, there: Sequence[_There]
+) -> Iterator[str]:
+    """Never above a full battery: at the end of no step, and not at the instant when preconditioning begins."""
+    vehicle = depot.vehicle(visit.vehicle_id)
+    room_kwh = vehicle.battery_kwh * (100.0 - visit.arrival_soc_percent) / 100.0
+    begins = wanted.departure - timedelta(minutes=depot.policy.precondition_minutes)
+    charged_kwh = 0.0
+    for index, since, until, hours in there:
+        gained_kwh = vehicle.charge_efficiency * visit.power_kw[index] * hours
+        for instant in (begins, until) if since < begins < until else (until,):
+            by_then_kwh = charged_kwh + gained_kwh * ((instant - since) / (until - since))
+            taken_kwh = _preconditioned_kwh(depot, wanted, instant)
+            if by_then_kwh > room_kwh + taken_kwh + ENERGY_TOLERANCE_KWH:
+                yield (
+                    f"{visit.vehicle_id} is charged {by_then_kwh:.3f} kWh until {_local(plan, instant)}, "
+                    f"its battery has room for {room_kwh + taken_kwh:.3f}"
+                )
+                return
+        charged_kwh += gained_kwh
+
+
+def _charge_curve(
+    plan: Plan, visit: PlannedVisit, wanted: Visit, depot: Depot, there: Sequence[_There]
+) -> Iterator[str]:
+    """At most what the vehicle takes at the SoC that it has at the end of each step, preconditioning deducted."""
     vehicle = depot.vehicle(visit.vehicle_id)
     if vehicle.charge_curve is None:
         return
-    soc_percent = visit.arrival_soc_percent
-    for index, start, end in _steps(plan):
+    charged_kwh = 0.0
+    for index, since, until, hours in there:
         battery_kw = vehicle.charge_efficiency * visit.power_kw[index]
-        soc_percent += 100.0 * battery_kw * _hours_there(visit, start, end) / vehicle.battery_kwh
+        charged_kwh += battery_kw * hours
+        kept_kwh = charged_kwh - _preconditioned_kwh(depot, wanted, until)
+        soc_percent = visit.arrival_soc_percent + 100.0 * kept_kwh / vehicle.battery_kwh
         takes_kw = float(
             np.interp(soc_percent, vehicle.charge_curve.soc_percent, vehicle.charge_curve.max_kw)
         )
         if battery_kw > takes_kw + LIMIT_TOLERANCE_KW:
-            at = _local(plan, start)
+            at = _local(plan, since)
             yield f"{visit.vehicle_id} is given {battery_kw:.3f} kW at {at}, at {soc_percent:.1f} % it takes {takes_kw:.3f}"
 
 
@@ -163,6 +219,64 @@ def _connectors(plan: Plan) -> Iterator[str]:
                 other = drawing.setdefault(place, visit.vehicle_id)
                 if other != visit.vehicle_id:
                     yield f"{other} and {visit.vehicle_id} both draw at {place} at {_local(plan, start)}"
+
+
+def _money(plan: Plan, depot: Depot, night: Night) -> Iterator[str]:
+    energy = sum(_energy_cost(plan, night, index, start, end) for index, start, end in _steps(plan))
+    peak_kw, demand = _peak_and_its_cost(plan, depot, night)
+    tolerance = MONEY_TOLERANCE * max(1.0, abs(plan.cost.total))
+    if abs(energy - plan.cost.energy) > tolerance:
+        yield f"cost.energy {plan.cost.energy}, its powers cost {energy:.6f}"
+    if abs(peak_kw - plan.peak_kw) > LIMIT_TOLERANCE_KW:
+        yield f"peak_kw {plan.peak_kw}, its powers reach {peak_kw:.6f}"
+    if abs(demand - plan.cost.demand) > tolerance:
+        yield f"cost.demand {plan.cost.demand}, its powers cost {demand:.6f}"
+    if abs(energy + demand - plan.cost.total) > tolerance:
+        yield f"cost.total {plan.cost.total}, its powers cost {energy + demand:.6f}"
+
+
+def _energy_cost(plan: Plan, night: Night, index: int, start: datetime, end: datetime) -> float:
+    """Money for what is drawn in a step; what the roof gives beyond the base load costs its export price."""
+    drawn_kwh = 0.0
+    for visit in plan.visits:
+        if visit.power_kw[index]:
+            there = min(end, visit.departure) - max(start, visit.arrival)
+            drawn_kwh += visit.power_kw[index] * max(0.0, there.total_seconds() / 3600.0)
+    surplus_kw = max(0.0, float(night.pv_kw[index] - night.base_load_kw[index]))
+    unsold_kwh = min(drawn_kwh, surplus_kw * (end - start).total_seconds() / 3600.0)
+    bought = float(night.import_price_per_kwh[index]) * (drawn_kwh - unsold_kwh)
+    return bought + float(night.export_price_per_kwh[index]) * unsold_kwh
+
+
+def _peak_and_its_cost(plan: Plan, depot: Depot, night: Night) -> tuple[float, float]:
+    """The highest mean net load over a billing interval [kW], and the money for it and for those of all windows."""
+    tariff = depot.tariff
+    every = max(1, tariff.billing_interval_minutes * 60 // plan.horizon.step_s)
+    means: dict[int, float] = {}
+    for first in range(0, plan.horizon.steps, every):
+        steps = range(first, min(first + every, plan.horizon.steps))
+        charging_kw = sum(visit.power_kw[index] for index in steps for visit in plan.visits)
+        beside_kw = sum(float(night.base_load_kw[index] - night.pv_kw[index]) for index in steps)
+        means[first] = (charging_kw + beside_kw) / len(steps)
+    peak_kw = max(means.values())
+    demand = tariff.demand_charge_per_kw * max(0.0, peak_kw - tariff.peak_so_far_kw)
+    for window in tariff.demand_windows:
+        within = [mean for first, mean in means.items() if _touches(plan, window, first, first + every)]
+        demand += window.charge_per_kw * max([0.0, *(mean - window.peak_so_far_kw for mean in within)])
+    return peak_kw, demand
+
+
+def _touches(plan: Plan, window: DemandWindow, first: int, stop: int) -> bool:
+    """Whether any minute of the steps lies in a window of the tariff, by the depot's clock."""
+    minute = plan.horizon.start + timedelta(seconds=first * plan.horizon.step_s)
+    end = min(plan.horizon.end, plan.horizon.start + timedelta(seconds=stop * plan.horizon.step_s))
+    while minute < end:
+        local = plan.horizon.local(minute)
+        is_day = window.days == "all" or (local.weekday() in {5, 6}) == (window.days == "weekends")
+        if is_day and window.from_minute <= 60 * local.hour + local.minute < window.to_minute:
+            return True
+        minute += timedelta(minutes=1)
+    return False
 
 
 def _site(plan: Plan, depot: Depot, night: Night) -> Iterator[str]:

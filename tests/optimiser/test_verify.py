@@ -4,12 +4,15 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import pytest
 
+from optimiser.accounting import assemble_plan
 from optimiser.depot import Charger, Depot, Feeder
 from optimiser.night import Night
 from optimiser.plan import Plan
-from optimiser.planner import plan_night
+from optimiser.planner import UNSOLVED, plan_night
+from optimiser.tariff import DemandWindow, Tariff
 from optimiser.verify import PlanRefusedError, refuse_if_broken, violations
 from tests.builders import a_bus, a_dc_connector, a_depot, a_night, a_van, a_visit, an_ac_connector
 
@@ -58,7 +61,16 @@ def test_a_plan_of_the_planner_is_accepted() -> None:
         (lambda plan: with_field(plan, delivered_kwh=1.0), "delivered_kwh 1.0"),
         (lambda plan: with_field(plan, shortfall_kwh=1.0), "shortfall_kwh 1.0"),
         (lambda plan: with_field(plan, planned_soc_percent=91.0), "planned SoC 91.0"),
+        (lambda plan: with_field(plan, required_kwh=1.0), "required_kwh 1.0"),
+        (lambda plan: replace(plan, cost=replace(plan.cost, energy=1.0)), "cost.energy 1.0"),
+        (lambda plan: replace(plan, cost=replace(plan.cost, demand=1.0)), "cost.demand 1.0"),
+        (lambda plan: replace(plan, cost=replace(plan.cost, total=1.0)), "cost.total 1.0"),
+        (lambda plan: replace(plan, peak_kw=1.0), "peak_kw 1.0"),
         (lambda plan: replace(plan, visits=plan.visits[:1]), "are not the night's"),
+        (
+            lambda plan: replace(plan, visits=(replace(plan.visits[0], power_kw=()), *plan.visits[1:])),
+            "0 powers",
+        ),
         (
             lambda plan: with_power(with_power(plan, 0, EVENING, 11.04), 1, EVENING, 11.04),
             "feeder F2 at 2025-11-10 22:00: 22.080 charging",
@@ -122,3 +134,89 @@ def test_a_van_that_cannot_charge_may_not_be_given_power() -> None:
     plan = plan_night(depot, night, created_at=NOW)
     assert plan.shortfall_kwh == pytest.approx(32.0)
     assert list(violations(with_power(plan, 0, EVENING, 20.0), depot, night)) != []
+
+
+MORNING = 76
+"""The step from 07:00 to 07:15; the van leaves at 07:45 and is warmed from 07:15."""
+
+
+def a_warmed_night(powers_kw: dict[int, float], *, departure: str = "07:45") -> tuple[Plan, Depot, Night]:
+    """A van that needs a full battery and 6 kWh to be warmed with, and powers by step."""
+    depot = a_depot(vehicles=[a_van("V1", charge_efficiency=1.0)])
+    visits = [
+        a_visit(
+            departure=departure,
+            arrival_soc_percent=90.0,
+            required_soc_percent=100.0,
+            precondition_kwh=6.0,
+        )
+    ]
+    night = a_night(depot, visits=visits)
+    power_kw = np.zeros((1, 96))
+    for step, kw in powers_kw.items():
+        power_kw[0, step] = kw
+    return assemble_plan(depot, night, power_kw, solver=UNSOLVED, created_at=NOW), depot, night
+
+
+def test_what_preconditioning_takes_may_be_charged_while_it_takes_it() -> None:
+    fill = {EVENING: 11.04, EVENING + 1: 11.04}
+    plan, depot, night = a_warmed_night(fill | {MORNING + 1: 11.04, MORNING + 2: 11.04})
+    assert list(violations(plan, depot, night)) == []
+    assert plan.visits[0].required_kwh == pytest.approx(12.4)
+    assert plan.visits[0].planned_soc_percent == pytest.approx(90.0 + 100.0 * (4 * 2.76 - 6.0) / 64.0)
+
+
+@pytest.mark.parametrize(
+    ("powers_kw", "words"),
+    [
+        # 6.4 kWh of room, and 3 kWh more after a quarter of an hour of warming.
+        ({EVENING: 11.04, EVENING + 1: 11.04, EVENING + 2: 11.04}, "8.280 kWh until 2025-11-10 22:45"),
+        (
+            {40: 11.04, 41: 11.04, MORNING: 11.04},
+            "8.280 kWh until 2025-11-11 07:15, its battery has room for 6.400",
+        ),
+    ],
+)
+def test_before_preconditioning_has_taken_it_there_is_no_room_for_it(
+    powers_kw: dict[int, float], words: str
+) -> None:
+    plan, depot, night = a_warmed_night(powers_kw)
+    (violation,) = violations(plan, depot, night)
+    assert words in violation
+
+
+def test_a_battery_may_not_be_above_full_within_a_step_either() -> None:
+    powers_kw = {40: 11.04, 41: 11.04, MORNING + 1: 11.04}
+    plan, depot, night = a_warmed_night(powers_kw, departure="07:57")
+    # Warming begins at 07:27, three minutes before the end of a step that fills the battery all the time.
+    (violation,) = violations(plan, depot, night)
+    assert "7.728 kWh until 2025-11-11 07:27, its battery has room for 6.400" in violation
+
+
+def test_a_bus_takes_more_again_when_preconditioning_has_lowered_its_charge() -> None:
+    chargers = [Charger(id="CP1", connectors=(a_dc_connector(),))]
+    depot = a_depot(vehicles=[a_bus("B1")], chargers=chargers, transformer_limit_kw=400.0)
+    power_kw = np.zeros((1, 96))
+    power_kw[0, MORNING + 2] = 30.0
+
+    def found(precondition_kwh: float) -> list[str]:
+        visit = a_visit("B1", departure="07:45", arrival_soc_percent=97.0, precondition_kwh=precondition_kwh)
+        night = a_night(depot, visits=[visit])
+        plan = assemble_plan(depot, night, power_kw, solver=UNSOLVED, created_at=NOW)
+        return list(violations(plan, depot, night))
+
+    (violation,) = found(0.0)
+    assert "is given 27.000 kW at 2025-11-11 07:30, at 99.2 % it takes 20.06" in violation
+    assert found(20.0) == []
+
+
+def test_the_peak_of_a_window_is_worked_out_again() -> None:
+    evening = DemandWindow(
+        name="evening", days="all", from_minute=16 * 60, to_minute=21 * 60, charge_per_kw=8.0
+    )
+    depot = a_depot(tariff=Tariff(demand_charge_per_kw=2.0, demand_windows=(evening,)))
+    night = a_night(depot, base_load_kw=np.linspace(2.0, 1.0, 96))
+    plan = plan_night(depot, night, created_at=NOW)
+    assert list(violations(plan, depot, night)) == []
+    without = replace(depot, tariff=replace(depot.tariff, demand_windows=()))
+    assert any(text.startswith("cost.demand") for text in violations(plan, without, night))
