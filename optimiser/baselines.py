@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from optimiser.accounting import assemble_plan, presence, required_kwh
+from optimiser.accounting import assemble_plan, consumed_kwh, presence, required_kwh
 from optimiser.depot import Depot, Vehicle, power_range
 from optimiser.horizon import FloatArray
 from optimiser.night import Night, Visit
@@ -31,7 +31,8 @@ def plug_and_charge(depot: Depot, night: Night) -> Plan:
 
     Blind to every limit, so it may pass them; never more energy than required, so that its cost compares
     with that of a plan which serves everybody. In a vehicle's last step it draws for a part of the step only:
-    that is a lower mean power there.
+    that is a lower mean power there. What preconditioning needs is charged at once as far as the battery has room,
+    and the rest when it makes room.
 
     >>> import optimiser as opt
     >>> depot = opt.load_depot("data/parcel-12")
@@ -40,6 +41,7 @@ def plug_and_charge(depot: Depot, night: Night) -> Plan:
     (50.3, True)
     """
     there = presence(night)
+    consumed = consumed_kwh(depot, night)
     power_kw = np.zeros_like(there)
     taken: dict[tuple[str, int], FloatArray] = {}
     for row in sorted(range(len(night.visits)), key=lambda row: night.visits[row].arrival):
@@ -47,7 +49,7 @@ def plug_and_charge(depot: Depot, night: Night) -> Plan:
         # A connector serves one vehicle at a time: the next one waits out the step its predecessor still draws in.
         before = taken.setdefault((visit.charger_id, visit.connector_id), np.zeros(night.horizon.steps))
         free = np.where(before > 0.0, 0.0, there[row])
-        power_kw[row] = _drawn_kw(_battery(depot, visit), free, night.horizon.step_h)
+        power_kw[row] = _drawn_kw(_battery(depot, visit), free, consumed[row], step_h=night.horizon.step_h)
         before += power_kw[row]
     return assemble_plan(
         depot,
@@ -99,8 +101,13 @@ class _Battery:
     max_kw: float
     required_kwh: float
 
+    @property
+    def room_kwh(self) -> float:
+        """What fits into the battery on arrival. [kWh]"""
+        return self.vehicle.battery_kwh * (100.0 - self.arrival_soc_percent) / 100.0
+
     def accepts_kw(self, charged_kwh: float) -> float:
-        """Battery-side power after some energy has been charged. [kW]"""
+        """Battery-side power after some energy has been charged, net of what was consumed. [kW]"""
         steady_kw = self.max_kw * self.vehicle.charge_efficiency
         curve = self.vehicle.charge_curve
         if curve is None:
@@ -120,13 +127,14 @@ def _battery(depot: Depot, visit: Visit) -> _Battery:
     )
 
 
-def _drawn_kw(battery: _Battery, free: FloatArray, step_h: float) -> FloatArray:
+def _drawn_kw(battery: _Battery, free: FloatArray, consumed_kwh: FloatArray, *, step_h: float) -> FloatArray:
     """Mean grid-side power of every step over the part ``free`` of it that the vehicle can use. [kW]"""
     power_kw = np.zeros(len(free))
     charged_kwh = 0.0
     for step in np.flatnonzero(free):
         duration_h = float(free[step]) * step_h
-        gained_kwh = _gained_kwh(battery, charged_kwh, duration_h)
+        gone_kwh = float(consumed_kwh[step])
+        gained_kwh = _gained_kwh(battery, charged_kwh, gone_kwh, duration_h)
         power_kw[step] = gained_kwh / duration_h / battery.vehicle.charge_efficiency
         charged_kwh += gained_kwh
         if charged_kwh >= battery.required_kwh:
@@ -134,11 +142,12 @@ def _drawn_kw(battery: _Battery, free: FloatArray, step_h: float) -> FloatArray:
     return power_kw
 
 
-def _gained_kwh(battery: _Battery, charged_kwh: float, duration_h: float) -> float:
-    """Battery-side energy of a stretch of unsteered charging, none beyond the need. [kWh]"""
+def _gained_kwh(battery: _Battery, charged_kwh: float, gone_kwh: float, duration_h: float) -> float:
+    """Battery-side energy of a stretch of unsteered charging, none beyond the need or a full battery. [kWh]"""
     tapers = battery.vehicle.charge_curve is not None
     slices = int(np.ceil(duration_h / TAPER_STEP_H)) if tapers else 1
     gained_kwh = 0.0
     for _ in range(slices):
-        gained_kwh += battery.accepts_kw(charged_kwh + gained_kwh) * duration_h / slices
-    return min(gained_kwh, battery.required_kwh - charged_kwh)
+        gained_kwh += battery.accepts_kw(charged_kwh + gained_kwh - gone_kwh) * duration_h / slices
+    most_kwh = min(battery.required_kwh, battery.room_kwh + gone_kwh)
+    return min(gained_kwh, max(0.0, most_kwh - charged_kwh))

@@ -77,7 +77,7 @@ class VisitRow(CsvRow):
         default=0.0, description="Standard deviation of the SoC at arrival [%]"
     )
     precondition_kwh: Annotated[float, Field(ge=0, le=1000)] = Field(
-        default=0.0, description="Energy for preconditioning before departure [kWh]"
+        default=0.0, description="What warming or cooling before departure takes out of the battery [kWh]"
     )
 
 

@@ -292,6 +292,10 @@ class PolicyKeys(Door):
         default=domain.Policy.readiness,
         description="Share of departures to be ready although arrivals are uncertain [share]",
     )
+    precondition_minutes: Annotated[int, Field(ge=5, le=240)] = Field(
+        default=domain.Policy.precondition_minutes,
+        description="How long before departure a vehicle is warmed or cooled, for precondition_kwh [min]",
+    )
 
     def to_domain(self) -> domain.Policy:
         """The policy."""

@@ -45,7 +45,6 @@ def read_visits(
     visits = []
     for row, cells in checked_rows(folder, table, VisitRow):
         arrival, departure = times[row.line]
-        _check_preconditioning(folder, table, row, cells)
         if arrival is not None and departure is not None and arrival < departure:
             visits.append(ReadVisit(line=row.line, cells=cells, visit=_visit(cells, arrival, departure)))
     _check_overlaps(folder, table, visits, horizon)
@@ -88,6 +87,7 @@ def _visit(cells: VisitRow, arrival: datetime, departure: datetime) -> Visit:
         departure=departure,
         required_soc_percent=cells.required_soc_percent,
         priority=cells.priority,
+        precondition_kwh=cells.precondition_kwh,
     )
 
 
@@ -145,15 +145,6 @@ def _check_times(
             table.place(row.line, "arrival"),
             found=f"a visit from {row.cells['arrival']} to {row.cells['departure']}, wholly outside the night",
             allowed=f"some part between {shown_local(horizon, horizon.start)} and {shown_local(horizon, horizon.end)}",
-        )
-
-
-def _check_preconditioning(folder: Folder, table: Table, row: Row, cells: VisitRow) -> None:
-    if cells.precondition_kwh:
-        folder.complain(
-            table.place(row.line, "precondition_kwh"),
-            found=f"{cells.precondition_kwh:g}",
-            allowed="an empty cell: preconditioning is not planned yet",
         )
 
 

@@ -154,3 +154,13 @@ def test_a_night_of_half_hours_is_planned_as_well() -> None:
     assert plan.horizon.end - plan.horizon.start == timedelta(hours=15)
     assert plan.night == date(2025, 11, 10)
     assert all(visit.is_ready for visit in plan.visits)
+
+
+def test_on_a_cold_morning_a_van_leaves_warm_and_with_what_it_needs() -> None:
+    depot = a_depot(vehicles=[a_van("V1"), a_van("V2")])
+    cold = a_visit("V1", charger_id="CP1", precondition_kwh=5.0)
+    mild = a_visit("V2", charger_id="CP2")
+    plan = plan_night(depot, a_night(depot, visits=[cold, mild]), created_at=NOW)
+    assert all(visit.is_ready for visit in plan.visits)
+    assert plan.visits[0].delivered_kwh - plan.visits[1].delivered_kwh == pytest.approx(5.0, abs=0.7)
+    assert plan.visits[0].required_kwh == pytest.approx(32.0 + 5.0)

@@ -135,3 +135,33 @@ def test_the_comparison_says_what_the_plan_saves() -> None:
     assert figures["minutes_above_limit"] == 0
     assert figures["cost"]["total"] == pytest.approx(figures["cost"]["energy"] + figures["cost"]["demand"])
     assert figures["charging_kw"] == list(baseline.site.charging_kw)
+
+
+def test_what_preconditioning_needs_is_charged_when_the_battery_has_room_for_it() -> None:
+    depot = a_depot(vehicles=[a_van(charge_efficiency=1.0)])
+    visit = a_visit(
+        arrival="18:00",
+        departure="07:45",
+        arrival_soc_percent=95.0,
+        required_soc_percent=100.0,
+        precondition_kwh=4.0,
+    )
+    night = a_night(depot, visits=[visit])
+
+    plan = plug_and_charge(depot, night)
+
+    morning = 77  # 07:15, when half an hour of warming begins
+    evening_kwh = sum(plan.visits[0].power_kw[:morning]) / 4
+    assert evening_kwh == pytest.approx(3.2)
+    assert plan.visits[0].power_kw[morning : morning + 2] == pytest.approx((8.0, 8.0))
+    assert plan.visits[0].planned_soc_percent == pytest.approx(100.0)
+    assert plan.visits[0].shortfall_kwh == 0.0
+
+
+def test_a_vehicle_with_room_charges_what_preconditioning_needs_at_once() -> None:
+    depot = a_depot(vehicles=[a_van(charge_efficiency=1.0)])
+    night = a_night(depot, visits=[a_visit(required_soc_percent=60.0, precondition_kwh=4.0)])
+    visit = plug_and_charge(depot, night).visits[0]
+    assert visit.delivered_kwh == pytest.approx(0.2 * 64.0 + 4.0)
+    assert not any(visit.power_kw[40:])
+    assert visit.planned_soc_percent == pytest.approx(60.0)

@@ -67,6 +67,7 @@ def test_a_folder_becomes_a_depot_with_the_defaults_of_the_contract(tmp_path: Pa
     assert depot.tariff.bands[0] == Band(days="weekdays", from_minute=0, to_minute=360, price_per_kwh=0.2)
     assert depot.policy.unknown_vehicle == "hold"
     assert depot.policy.secure_against_forgetful == 1
+    assert depot.policy.precondition_minutes == 30
     assert depot.gateway.credentials == "credentials.yaml"
     assert depot.store == "sqlite:///depot.db"
 
@@ -95,6 +96,21 @@ def test_a_night_has_its_visits_in_utc_and_a_price_for_every_step(tmp_path: Path
 def test_a_night_is_named_by_a_date_or_by_its_text(tmp_path: Path) -> None:
     folder = write_depot_folder(tmp_path)
     assert load_night(str(folder), NIGHT).date == load_night(folder, date(2025, 11, 10)).date
+
+
+def test_preconditioning_is_read_with_how_long_it_takes(tmp_path: Path) -> None:
+    visits = (
+        f"{VISITS_CSV.splitlines()[0]},precondition_kwh\n"
+        "van1,CP01,1,2025-11-10T17:50,30,2025-11-11T06:30,90,2,4.5\n"
+        "van2,CP02,2,2025-11-10T16:00Z,40,2025-11-11T07:00+01:00,100,,\n"
+    )
+    minutes = ("depot.yaml", "tick_minutes: 15", "tick_minutes: 15, precondition_minutes: 45")
+    depot, night = load_folder(
+        write_depot_folder(tmp_path, files={VISITS_PATH: visits}, replace=[minutes]), NIGHT
+    )
+    assert [visit.precondition_kwh for visit in night.visits] == [4.5, 0.0]
+    assert depot.policy.precondition_minutes == 45
+    assert night.warnings == ()
 
 
 @pytest.mark.parametrize("change", ["bom", "crlf", "blank lines", "spaces"])

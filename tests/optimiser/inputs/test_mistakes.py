@@ -237,9 +237,16 @@ MISTAKES = {
         VISITS_PATH, "van2,CP02,2,2025-11-10T16:00Z", "van2,CP01,1,2025-11-11T05:00Z",
         "line 3, connector_id", "(line 2)", "one vehicle at a time",
     ),
-    "preconditioning": Mistake(
-        VISITS_PATH, VISITS_CSV, f"{HEADER},precondition_kwh\nvan1,CP01,1,2025-11-10T17:50,30,2025-11-11T06:30,90,2,4\n",
-        "line 2, precondition_kwh", "4", "preconditioning is not planned yet",
+    "negative_preconditioning": Mistake(
+        VISITS_PATH, VISITS_CSV, f"{HEADER},precondition_kwh\nvan1,CP01,1,2025-11-10T17:50,30,2025-11-11T06:30,90,2,-4\n",
+        "line 2, precondition_kwh", "'-4'", "from 0 to 1000 (What warming or cooling before departure",
+    ),
+    "preconditioning_in_watt_hours": Mistake(
+        VISITS_PATH, VISITS_CSV, f"{HEADER},precondition_kwh\nvan1,CP01,1,2025-11-10T17:50,30,2025-11-11T06:30,90,2,4000\n",
+        "line 2, precondition_kwh", "'4000'", "from 0 to 1000",
+    ),
+    "preconditioning_in_no_time": Mistake(
+        YAML, "tick_minutes: 15", "precondition_minutes: 0", "policy.precondition_minutes", "0", "from 5 to 240"
     ),
 }  # fmt: skip
 
