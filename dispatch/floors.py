@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import numpy as np
 import numpy.typing as npt
@@ -68,13 +68,19 @@ def targets(depot: Depot, plan: Plan) -> tuple[Target, ...]:
     floor_kw = floors(depot)
     begin = with_head_start(min(plan.horizon.start, plan.created_at))
     profiles = charging_profiles(wired(plan, depot))
+    visits: dict[Place, tuple[tuple[datetime, datetime], ...]] = {}
+    for visit in plan.visits:
+        place = Place(visit.charger_id, visit.connector_id)
+        visits[place] = (*visits.get(place, ()), (visit.arrival, visit.departure))
     result = []
     for (charger, connector), profile in zip(depot.connectors(), profiles, strict=True):
         place = Place(charger.id, connector.id)
         floor = _floor_period(floor_kw[place], connector, plan, depot)
         lead = replace(floor, start=begin, end=plan.horizon.start)
         whole = replace(profile, periods=(lead, *_by_step(profile, plan)))
-        result.append(Target(place=place, connector=connector, plan=whole, floor=floor))
+        result.append(
+            Target(place=place, connector=connector, plan=whole, floor=floor, visits=visits.get(place, ()))
+        )
     return staggered(_with_floor_between_visits(result, depot, plan), depot, plan)
 
 

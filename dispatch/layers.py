@@ -38,13 +38,15 @@ class Target:
     """What a connector is to be allowed, before it is put into a charger's words.
 
     ``plan`` covers the head start and the night; ``override`` is set where the running transaction needs a
-    profile of its own. ``floor`` holds whenever nothing else does.
+    profile of its own. ``floor`` holds whenever nothing else does. ``visits`` are the spans in which vehicles are
+    planned to be there: where periods are scarce, theirs come first.
     """
 
     place: Place
     connector: Connector
     plan: ChargingProfile
     floor: Period
+    visits: tuple[tuple[datetime, datetime], ...] = ()
     override: ChargingProfile | None = None
     transaction: Transaction | None = None
 
@@ -98,8 +100,7 @@ def layer_profiles(
 
 def lost_kwh(target: Target, capabilities: Capabilities) -> float:
     """Energy of the plan that does not fit into a charger's periods. [kWh, grid side]"""
-    short = compressed(target.plan, _plan_periods(capabilities))
-    return _energy_kwh(target.plan.periods) - _energy_kwh(short.periods)
+    return compressed(target.plan, _plan_periods(capabilities), counted=target.visits).lost_kwh
 
 
 def shortened(profile: StationProfile, max_periods: int) -> StationProfile:
@@ -137,7 +138,7 @@ def unit_of(connector: Connector, capabilities: Capabilities) -> RateUnit:
 
 
 def _plan_profile(target: Target, capabilities: Capabilities, *, is_degraded: bool) -> StationProfile:
-    short = compressed(target.plan, _plan_periods(capabilities))
+    short = compressed(target.plan, _plan_periods(capabilities), counted=target.visits)
     periods = list(short.periods)
     if is_degraded:
         periods = [*periods, replace(target.floor, start=short.end, end=short.end)]
@@ -176,7 +177,7 @@ def _floor_profile(target: Target, capabilities: Capabilities) -> StationProfile
 def _override_profile(target: Target, capabilities: Capabilities) -> StationProfile:
     assert target.override is not None
     assert target.transaction is not None
-    short = compressed(target.override, _plan_periods(capabilities))
+    short = compressed(target.override, _plan_periods(capabilities), counted=target.visits)
     unit = unit_of(target.connector, capabilities)
     return StationProfile(
         profile_id=profile_id(target.connector.id, Layer.OVERRIDE),
@@ -230,7 +231,3 @@ def _limit(period: Period, connector: Connector, capabilities: Capabilities, uni
 
 def _seconds(start: datetime, end: datetime) -> int:
     return round((end - start).total_seconds())
-
-
-def _energy_kwh(periods: Sequence[Period]) -> float:
-    return sum(period.limit_kw * _seconds(period.start, period.end) / 3600.0 for period in periods)

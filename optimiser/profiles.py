@@ -11,15 +11,20 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+import numpy as np
+
 from optimiser.display import Card, Printed, counted
 from optimiser.horizon import Horizon
 from optimiser.plan import Plan, PlannedConnector, PlannedVisit
+from optimiser.segments import best_runs, least_of_runs, sums_of_runs
 from optimiser.units import current_a_from_kw, floor_to_step
 
 LIMIT_STEP_A = 0.1
 """OCPP carries one decimal of an ampere (1.6 schema ``multipleOf`` 0.1)."""
 LIMIT_STEP_KW = 0.001
 """Limits in power are sent in whole watts."""
+IDLE_SHARE = 1e-3
+"""What an hour in which no vehicle is planned counts beside one in which one is."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +46,8 @@ class Period:
 class ChargingProfile(Printed):
     """What one connector is allowed from the first period's start to the last one's end, without gaps.
 
+    ``lost_kwh`` is what it allows less than the plan because a charger takes no more periods, grid side.
+
     >>> import optimiser as opt
     >>> depot = opt.load_depot("data/parcel-12")
     >>> tonight = opt.plan(depot, opt.load_night("data/parcel-12", "2025-11-10"))
@@ -53,6 +60,7 @@ class ChargingProfile(Printed):
     charger_id: str
     connector_id: int
     periods: tuple[Period, ...]
+    lost_kwh: float = 0.0
 
     @property
     def start(self) -> datetime:
@@ -83,7 +91,10 @@ class ChargingProfile(Printed):
         return Card(
             title=f"ChargingProfile of {self.charger_id}/{self.connector_id}: "
             f"{counted(len(self.periods), 'period')}, times in UTC",
-            facts=tuple((f"{period.start:%Y-%m-%d %H:%M}", _limit_text(period)) for period in self.periods),
+            facts=(
+                *((f"{period.start:%Y-%m-%d %H:%M}", _limit_text(period)) for period in self.periods),
+                *([("lost", f"{self.lost_kwh:,.1f} kWh for want of periods")] if self.lost_kwh > 0 else []),
+            ),
         )
 
 
@@ -121,18 +132,53 @@ def merged(periods: Sequence[Period]) -> tuple[Period, ...]:
     return tuple(result)
 
 
-def compressed(profile: ChargingProfile, max_periods: int) -> ChargingProfile:
+def compressed(
+    profile: ChargingProfile, max_periods: int, *, counted: Sequence[tuple[datetime, datetime]] | None = None
+) -> ChargingProfile:
     """The profile in at most ``max_periods`` periods, never above the original at any instant.
 
-    Neighbours are merged at the lower of their limits, the pair that loses the least energy first.
+    Neighbours share the lowest of their limits, so a limit is always one of the plan's own: 0, or what a charger
+    can hold. Of all ways to do that it is the one that loses the least energy, in the spans (start, end) that are
+    ``counted``: where vehicles are planned to be, or everywhere if not given. ``lost_kwh`` says how much.
     """
-    periods = list(profile.periods)
-    while len(periods) > max_periods:
-        cheapest = min(range(len(periods) - 1), key=lambda i: _merge_loss_kwh(periods[i], periods[i + 1]))
-        lower = min(periods[cheapest], periods[cheapest + 1], key=lambda period: period.limit_kw)
-        both = replace(lower, start=periods[cheapest].start, end=periods[cheapest + 1].end)
-        periods[cheapest : cheapest + 2] = [both]
-    return replace(profile, periods=merged(periods))
+    periods = profile.periods
+    if len(periods) <= max_periods:
+        return profile
+    limit_kw = np.array([period.limit_kw for period in periods])
+    whole_h = np.array([_hours(period.start, period.end) for period in periods])
+    counted_h = whole_h if counted is None else np.array([_overlap_h(period, counted) for period in periods])
+    # Idle hours count a trifle, so that a limit for nobody is given up only for what a vehicle waits for.
+    worth_h = counted_h + IDLE_SHARE * (whole_h - counted_h)
+    phases = np.array([float(period.phases) for period in periods])
+    is_mixed = least_of_runs(phases) < -least_of_runs(-phases)
+    shared_kw = np.where(is_mixed, 0.0, least_of_runs(limit_kw))
+    loss = sums_of_runs(limit_kw * worth_h) - shared_kw * sums_of_runs(worth_h)
+    runs = best_runs(loss, max_periods)
+    lost_kwh = sum(
+        float((limit_kw[first:end] - shared_kw[first, end - 1]) @ counted_h[first:end]) for first, end in runs
+    )
+    shared = merged([_shared(periods[first:end]) for first, end in runs])
+    return replace(profile, periods=shared, lost_kwh=profile.lost_kwh + lost_kwh)
+
+
+def _shared(periods: Sequence[Period]) -> Period:
+    """One period instead of several, at the lowest of their limits.
+
+    For different numbers of phases it allows nothing: what is low enough for one vehicle in kW may be too high for
+    another in amperes.
+    """
+    lowest = min(periods, key=lambda period: period.limit_kw)
+    if len({period.phases for period in periods}) > 1:
+        lowest = replace(lowest, limit_kw=0.0, limit_a=None if lowest.limit_a is None else 0.0)
+    return replace(lowest, start=periods[0].start, end=periods[-1].end)
+
+
+def _overlap_h(period: Period, spans: Sequence[tuple[datetime, datetime]]) -> float:
+    return sum(max(0.0, _hours(max(start, period.start), min(end, period.end))) for start, end in spans)
+
+
+def _hours(start: datetime, end: datetime) -> float:
+    return (end - start).total_seconds() / 3600.0
 
 
 def _limit_text(period: Period) -> str:
@@ -171,8 +217,3 @@ def _same_limit(one: Period, other: Period) -> bool:
     if one.limit_kw == other.limit_kw == 0.0:
         return True
     return (one.limit_kw, one.limit_a, one.phases) == (other.limit_kw, other.limit_a, other.phases)
-
-
-def _merge_loss_kwh(one: Period, other: Period) -> float:
-    longer = one if one.limit_kw > other.limit_kw else other
-    return abs(one.limit_kw - other.limit_kw) * (longer.end - longer.start).total_seconds() / 3600.0

@@ -118,6 +118,19 @@ def test_a_plan_leaves_one_period_for_the_floor_that_a_read_back_shows_after_it(
     assert lost_kwh(target, Capabilities(max_periods=99)) == 0
 
 
+def test_where_periods_are_scarce_those_of_planned_vehicles_come_before_floors_for_nobody() -> None:
+    powers = {step: 4.83 + 0.69 * (step % 5) for step in range(26, 70)}
+    target, plan, _ = a_target(power_kw=powers)
+    assert target.floor.limit_kw > max(powers.values())
+    sent = in_words(target, Capabilities(max_periods=8))[1].profile
+    allowed_kwh = sum(
+        (value_at(sent, plan.horizon.start + step * seconds(900)) or 0.0) * 0.69 * 0.25 for step in powers
+    )
+    lost = lost_kwh(target, Capabilities(max_periods=8))
+    assert lost == pytest.approx(sum(powers.values()) * 0.25 - allowed_kwh)
+    assert lost <= 0.25 * sum(kw - 4.83 for kw in powers.values()) * 0.9
+
+
 def test_a_degraded_charger_gets_one_profile_that_begins_and_ends_at_its_floor_and_never_expires() -> None:
     target = a_target()[0]
     (only,) = (wanted.profile for wanted in in_words(target, Capabilities(max_stack_level=0)))

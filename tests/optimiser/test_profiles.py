@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -58,6 +59,75 @@ def test_compressing_never_raises_a_limit_and_keeps_to_the_count(levels_kw: list
     assert len(short.periods) <= count
     assert all(a <= b for a, b in zip(limits_of(short), levels_kw, strict=True))
     assert (short.start, short.end) == (profile.start, profile.end)
+
+
+@given(levels, st.integers(1, 12))
+def test_what_compressing_loses_is_told_and_never_grows_with_more_periods(
+    levels_kw: list[float], count: int
+) -> None:
+    profile = ChargingProfile(charger_id="CP1", connector_id=1, periods=merged(periods_of(levels_kw)))
+    short = compressed(profile, count)
+    assert short.lost_kwh == pytest.approx((sum(levels_kw) - sum(limits_of(short))) / 4.0)
+    assert compressed(profile, count + 1).lost_kwh <= short.lost_kwh + 1e-9
+    if count >= len(profile.periods):
+        assert short == profile
+
+
+@given(levels, st.integers(1, 12))
+def test_merging_the_cheapest_neighbours_again_and_again_never_loses_less(
+    levels_kw: list[float], count: int
+) -> None:
+    profile = ChargingProfile(charger_id="CP1", connector_id=1, periods=merged(periods_of(levels_kw)))
+    assert compressed(profile, count).lost_kwh <= lost_by_merging_neighbours(levels_kw, count) + 1e-9
+
+
+def lost_by_merging_neighbours(levels_kw: list[float], count: int) -> float:
+    """Energy lost by a greedy way: always the pair of neighbours that loses the least. [kWh]"""
+    runs: list[tuple[float, int]] = []
+    for kw in levels_kw:
+        runs = [*runs[:-1], (kw, runs[-1][1] + 1)] if runs and runs[-1][0] == kw else [*runs, (kw, 1)]
+    lost = 0.0
+    while len(runs) > count:
+        losses = [
+            abs(a - b) * (number_a if a > b else number_b) / 4.0
+            for (a, number_a), (b, number_b) in pairwise(runs)
+        ]
+        at = losses.index(min(losses))
+        lost += losses[at]
+        (a, number_a), (b, number_b) = runs[at : at + 2]
+        runs[at : at + 2] = [(min(a, b), number_a + number_b)]
+    return lost
+
+
+def test_periods_in_which_no_vehicle_is_planned_are_given_up_first() -> None:
+    profile = ChargingProfile(
+        charger_id="CP1", connector_id=1, periods=periods_of([11.04, 0.0, 4.14, 6.9, 4.14, 6.9])
+    )
+    assert limits_of(compressed(profile, 3)) == [11.04, 0.0, 4.14, 4.14, 4.14, 4.14]
+    short = compressed(profile, 3, counted=[(START + 2 * QUARTER, START + 6 * QUARTER)])
+    assert limits_of(short) == [0.0, 0.0, 4.14, 4.14, 4.14, 6.9]
+    assert short.lost_kwh == pytest.approx((6.9 - 4.14) / 4.0)
+
+
+def test_vehicles_on_different_phases_share_no_limit() -> None:
+    one, *others = periods_of([3.68, 4.14, 0.0, 11.04])
+    profile = ChargingProfile(
+        charger_id="CP1", connector_id=1, periods=(replace(one, limit_a=16.0, phases=1), *others)
+    )
+    assert [(p.limit_kw, p.limit_a) for p in compressed(profile, 3).periods] == [
+        (3.68, 16.0),
+        (0.0, 0.0),
+        (11.04, 16.0),
+    ]
+    assert [
+        (p.limit_kw, p.limit_a) for p in compressed(replace(profile, periods=profile.periods[:2]), 1).periods
+    ] == [(0.0, 0.0)]
+
+
+def test_a_profile_that_lost_energy_says_so() -> None:
+    profile = ChargingProfile(charger_id="CP1", connector_id=1, periods=periods_of([0.0, 11.04, 6.9, 0.0]))
+    assert "lost" not in repr(profile)
+    assert "lost              1.0 kWh for want of periods" in repr(compressed(profile, 3))
 
 
 def test_compressing_gives_up_the_least_energy() -> None:
