@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
-from optimiser.accounting import assemble_plan, energy_cost
+from optimiser.accounting import assemble_plan, energy_cost, preconditioned_kwh
 from optimiser.depot import Depot
 from optimiser.horizon import FloatArray
 from optimiser.lp import SolverError
@@ -64,7 +64,7 @@ def replan(
     behind = [
         row
         for row, (visit, soc) in enumerate(zip(plan.visits, known, strict=True))
-        if soc is not None and _falls_behind(depot, plan, visit, soc, now=now)
+        if soc is not None and _falls_behind(depot, night, plan, row, soc, now=now)
     ]
     first = math.ceil(plan.horizon.position(now + timedelta(seconds=LEAD_S)))
     if not behind or first >= plan.horizon.steps:
@@ -81,21 +81,24 @@ def _who(visit: Visit | PlannedVisit) -> tuple[str, str, int, datetime, datetime
 
 
 def _falls_behind(
-    depot: Depot, plan: Plan, visit: PlannedVisit, soc_percent: float, *, now: datetime
+    depot: Depot, night: Night, plan: Plan, row: int, soc_percent: float, *, now: datetime
 ) -> bool:
-    promised = min(visit.required_soc_percent, visit.planned_soc_percent)
-    coming = _charge_percent(depot, plan, visit, after=now, before=visit.departure)
+    planned = plan.visits[row]
+    promised = min(planned.required_soc_percent, planned.planned_soc_percent)
+    coming = _gain_percent(depot, night, plan, row, after=now, before=planned.departure)
     return soc_percent + coming < promised - depot.policy.soc_tolerance_percent
 
 
-def _charge_percent(
-    depot: Depot, plan: Plan, visit: PlannedVisit, *, after: datetime, before: datetime
+def _gain_percent(
+    depot: Depot, night: Night, plan: Plan, row: int, *, after: datetime, before: datetime
 ) -> float:
-    """SoC that a visit's planned powers add between two instants while it is there. [%]"""
+    """SoC by which a visit's planned powers, less its preconditioning, change it between two instants. [%]"""
+    planned, visit = plan.visits[row], night.visits[row]
     vehicle = depot.vehicle(visit.vehicle_id)
-    there = plan.horizon.presence(max(after, visit.arrival), max(after, min(before, visit.departure)))
-    energy_kwh = float(there @ np.array(visit.power_kw)) * plan.horizon.step_h * vehicle.charge_efficiency
-    return 100.0 * energy_kwh / vehicle.battery_kwh
+    there = plan.horizon.presence(max(after, planned.arrival), max(after, min(before, planned.departure)))
+    energy_kwh = float(there @ np.array(planned.power_kw)) * plan.horizon.step_h * vehicle.charge_efficiency
+    taken_kwh = preconditioned_kwh(depot, visit, before) - preconditioned_kwh(depot, visit, after)
+    return 100.0 * (energy_kwh - taken_kwh) / vehicle.battery_kwh
 
 
 class _Rest:
@@ -158,11 +161,12 @@ class _Rest:
             soc_percent, since = planned.arrival_soc_percent, planned.arrival
         else:
             since = self._now
-        charged = _charge_percent(self._depot, self._plan, planned, after=since, before=start)
+        gained = _gain_percent(self._depot, self._night, self._plan, row, after=since, before=start)
         return replace(
             visit,
             arrival=max(visit.arrival, start),
-            arrival_soc_percent=min(100.0, soc_percent + charged),
+            arrival_soc_percent=min(100.0, max(0.0, soc_percent + gained)),
+            precondition_kwh=visit.precondition_kwh - preconditioned_kwh(self._depot, visit, start),
         )
 
     def _whole(
@@ -177,11 +181,9 @@ class _Rest:
         whole_kw[self._rows, self._first :] = power_kw
         visits = list(self._night.visits)
         for row, rest_visit in zip(self._rows, self._rest_night.visits, strict=True):
-            planned = self._plan.visits[row]
-            charged = _charge_percent(
-                self._depot, self._plan, planned, after=planned.arrival, before=rest_visit.arrival
-            )
-            visits[row] = replace(visits[row], arrival_soc_percent=rest_visit.arrival_soc_percent - charged)
+            since, until = self._plan.visits[row].arrival, rest_visit.arrival
+            gained = _gain_percent(self._depot, self._night, self._plan, row, after=since, before=until)
+            visits[row] = replace(visits[row], arrival_soc_percent=rest_visit.arrival_soc_percent - gained)
         plan = assemble_plan(
             self._depot,
             replace(self._night, visits=tuple(visits), warnings=()),
@@ -198,8 +200,8 @@ class _Rest:
 
     def _sentence(self, row: int) -> str:
         planned, soc_percent = self._plan.visits[row], self._known[row] or 0.0
-        expected = planned.arrival_soc_percent + _charge_percent(
-            self._depot, self._plan, planned, after=planned.arrival, before=self._now
+        expected = planned.arrival_soc_percent + _gain_percent(
+            self._depot, self._night, self._plan, row, after=planned.arrival, before=self._now
         )
         at = self._plan.horizon.local(self._now)
         return (

@@ -132,3 +132,36 @@ def test_the_new_plan_keeps_every_rule_with_the_soc_it_found() -> None:
         for visit, planned in zip(night.visits, new.visits, strict=True)
     ]
     assert list(violations(new, depot, replace(night, visits=tuple(visits)))) == []
+
+
+def a_warmed_van() -> tuple[Depot, Night, Plan]:
+    depot = a_depot(vehicles=[a_van("V1")])
+    visit = a_visit("V1", departure="07:45", required_soc_percent=60.0, precondition_kwh=6.4)
+    night = a_night(depot, visits=[visit])
+    return depot, night, plan_night(depot, night, created_at=NOON)
+
+
+def test_a_vehicle_that_is_being_warmed_as_planned_is_left_alone() -> None:
+    depot, night, plan = a_warmed_van()
+    # 6.4 of 64 kWh are warmth: the van is at 70 % before and on its way down to 60 % from 07:15 on.
+    for clock, soc_percent in (("07:00", 70.0), ("07:30", 65.0)):
+        assert replan(depot, night, plan, live(plan, soc_percent={"V1": soc_percent}), now=at(clock)) is None
+
+
+def test_what_warming_will_take_is_no_charge_to_leave_with() -> None:
+    depot, night, plan = a_warmed_van()
+    new = replan(depot, night, plan, live(plan, soc_percent={"V1": 63.0}), now=at("07:00"))
+    assert new is not None
+    assert "V1 had 63 % instead of 70 % at 07:00" in new.warnings[-1]
+    assert new.visits[0].planned_soc_percent == pytest.approx(60.0, abs=1.0)
+    assert new.visits[0].delivered_kwh - plan.visits[0].delivered_kwh == pytest.approx(0.07 * 64, abs=1.0)
+    assert replan(depot, night, new, live(plan, soc_percent={"V1": 63.0}), now=at("07:00")) is None
+
+
+def test_what_warming_has_taken_already_is_not_taken_again() -> None:
+    depot, night, plan = a_warmed_van()
+    new = replan(depot, night, plan, live(plan, soc_percent={"V1": 60.0}), now=at("07:28"))
+    assert new is not None
+    # From 07:30 on a quarter of an hour at 11.04 kW against the second half of the warming.
+    left = 60.0 + 100.0 * (0.9 * 11.04 / 4 - 6.4 * 17 / 30) / 64.0
+    assert new.visits[0].planned_soc_percent == pytest.approx(left, abs=0.5)
