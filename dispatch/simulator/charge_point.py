@@ -19,12 +19,11 @@ from websockets.exceptions import WebSocketException
 from websockets.typing import Subprotocol
 
 from dispatch.connection import MAX_FRAME_BYTES, CallRefusedError, Connection, Ending
+from dispatch.simulator.grammar import instant
 from dispatch.simulator.machine import Machine, Outgoing
-from dispatch.simulator.resolver import instant
 
 log = logging.getLogger(__name__)
 
-SUBPROTOCOL = Subprotocol("ocpp1.6")
 CLOCK_TOLERANCE = timedelta(seconds=2)
 """A heartbeat sets the clock only where it is further off: the gateway tells whole seconds."""
 TRANSACTION_ATTEMPTS = 3
@@ -67,9 +66,11 @@ class ChargePoint:
         self.machine = machine
         self._id = machine.charger.id
         self._url = f"{gateway_url.rstrip('/')}/{quote(self._id, safe='')}"
+        self._subprotocol = Subprotocol(machine.subprotocol)
         self._headers = {} if password is None else {"Authorization": _basic(self._id, password)}
         self._clock = clock
         self._offset = timedelta(0)
+        self._skew = timedelta(seconds=machine.persona.clock_skew_s)
         self._timing = timing or Timing()
         self._is_booted = False
         self._failures = 0
@@ -89,7 +90,7 @@ class ChargePoint:
         try:
             async with connect(
                 self._url,
-                subprotocols=[SUBPROTOCOL],
+                subprotocols=[self._subprotocol],
                 additional_headers=self._headers,
                 compression=None,
                 proxy=None,
@@ -97,8 +98,8 @@ class ChargePoint:
                 open_timeout=self._timing.call_timeout_s,
                 close_timeout=self._timing.call_timeout_s,
             ) as socket:
-                if socket.subprotocol != SUBPROTOCOL:
-                    log.warning("%s: the gateway does not speak %s", self._id, SUBPROTOCOL)
+                if socket.subprotocol != self._subprotocol:
+                    log.warning("%s: the gateway does not speak %s", self._id, self._subprotocol)
                     return
                 await self._serve(socket)
         except (OSError, WebSocketException) as error:
@@ -112,28 +113,31 @@ class ChargePoint:
             receiving = tasks.create_task(connection.run())
             living = tasks.create_task(self._live(connection))
             receiving.add_done_callback(lambda _: living.cancel())
+        self.machine.disconnected()
         log.info("%s is disconnected", self._id)
 
     async def _live(self, connection: Connection) -> None:
         """Boot where that is due, then let time pass and tell of it until the connection is lost."""
         if self._is_booted:
-            self.machine.advance_to(self._now())
-            self.machine.tell_statuses(self._now())
+            if self.machine.persona.boots_on_reconnect:
+                await self._boot(connection)
+            self.machine.reconnected(self._now())
         else:
             await self._boot(connection)
+            self.machine.is_online = True
             self.machine.start(self._now())
         self._failures = 0
         await self._flush(connection)
         loop = asyncio.get_running_loop()
         metered_s = heart_beat_s = loop.time()
         while self.machine.restart_reason is None:
-            interval_s = self.machine.configuration.meter_interval_s
+            interval_s = self.machine.settings.meter_interval_s
             await self._pause(min(self._timing.tick_s, interval_s or self._timing.tick_s))
             self.machine.advance_to(self._now())
             if 0 < interval_s <= loop.time() - metered_s:
                 metered_s = loop.time()
                 self.machine.sample_meters(self._now())
-            if 0 < self.machine.configuration.heartbeat_interval_s <= loop.time() - heart_beat_s:
+            if 0 < self.machine.settings.heartbeat_interval_s <= loop.time() - heart_beat_s:
                 heart_beat_s = loop.time()
                 self.machine.outbox.append(Outgoing(action="Heartbeat", payload={}))
             await self._flush(connection)
@@ -159,11 +163,22 @@ class ChargePoint:
             boot = _object(answer.payload)
             if boot.get("status") == "Accepted":
                 self._set_clock(boot, tolerance=timedelta(0))
-                self.machine.configuration.heartbeat_interval_s = _seconds(boot.get("interval"))
+                self.machine.settings.heartbeat_interval_s = _seconds(boot.get("interval"))
                 self._is_booted = True
                 return
             log.info("%s is not accepted yet: %s", self._id, boot.get("status") or answer.ending)
+            if boot.get("status") == "Pending":
+                await self._report(connection)
             await self._pause(_seconds(boot.get("interval")) or self._timing.boot_retry_s)
+
+    async def _report(self, connection: Connection) -> None:
+        """Send what was asked for while waiting to be accepted; a boot that was asked for comes next anyway."""
+        outbox = self.machine.outbox
+        for _ in range(len(outbox)):
+            outgoing = outbox.popleft()
+            if outgoing.action != "BootNotification":
+                outbox.append(outgoing)
+        await self._flush(connection)
 
     async def _flush(self, connection: Connection) -> None:
         """Send what is in the outbox, one after the other. What matters for a transaction is kept if it fails."""
@@ -176,7 +191,7 @@ class ChargePoint:
                 continue
             answer = await connection.call(outgoing.action, payload)
             is_lost = answer.ending in {Ending.NO_ANSWER, Ending.NOT_CONNECTED}
-            if is_lost and outgoing.action in {"StartTransaction", "StopTransaction"}:
+            if is_lost and outgoing.lasting:
                 self._attempts += answer.ending is Ending.NO_ANSWER
                 if self._attempts < TRANSACTION_ATTEMPTS:
                     return
@@ -193,7 +208,7 @@ class ChargePoint:
         self.machine.answered(outgoing, answer, self._now())
 
     async def _on_call(self, action: str, payload: Any) -> Mapping[str, Any]:
-        if action == "SetChargingProfile" and self.machine.persona.never_answers_profiles:
+        if self.machine.is_silent_to(action):
             await asyncio.sleep(SILENCE_S)
             raise CallRefusedError("GenericError", "this was long ago")
         answer = self.machine.handle(action, payload, self._now())
@@ -202,7 +217,7 @@ class ChargePoint:
         return answer
 
     def _now(self) -> datetime:
-        return self._clock() + self._offset
+        return self._clock() + self._offset + self._skew
 
     def _set_clock(self, answer: Mapping[str, Any], *, tolerance: timedelta) -> None:
         try:
@@ -210,7 +225,7 @@ class ChargePoint:
         except (KeyError, TypeError, ValueError) as error:
             log.warning("%s was told no time: %r", self._id, error)
             return
-        if abs(now - self._now()) > tolerance:
+        if abs(now + self._skew - self._now()) > tolerance:
             self._offset = now - self._clock()
 
 

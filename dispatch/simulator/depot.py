@@ -10,8 +10,12 @@ from dispatch.simulator.charge_point import ChargePoint, Timing
 from dispatch.simulator.machine import Machine
 from dispatch.simulator.outlet import Stay
 from dispatch.simulator.persona import Persona
+from dispatch.simulator.wire16.machine import Machine16
 from optimiser.depot import Charger, Depot
 from optimiser.night import Night
+
+VERSIONS: Mapping[str, type[Machine]] = {"1.6": Machine16}
+"""What simulates a charger, by its OCPP version."""
 
 
 class SimulationError(ValueError):
@@ -59,7 +63,7 @@ def machines(
     if problems:
         raise SimulationError("\n".join(problems))
     return tuple(
-        Machine(
+        VERSIONS[charger.ocpp](
             charger=charger,
             stays=_stays(depot, night, charger, arrival_socs),
             voltage_v=depot.site.voltage_v,

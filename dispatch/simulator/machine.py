@@ -1,41 +1,67 @@
-"""A simulated charge point without its network: connectors, profiles and configuration, driven by time and requests.
+"""A simulated charge point without its network: connectors, vehicles and profiles, driven by time and requests.
 
-It answers requests and puts what it has to say into its outbox; :mod:`dispatch.simulator.charge_point` carries
-both over a socket.
+What is the same in every OCPP version. :mod:`dispatch.simulator.wire16` and :mod:`dispatch.simulator.wire201` put it
+into words; :mod:`dispatch.simulator.charge_point` carries those over a socket.
 """
 
 from __future__ import annotations
 
 import logging
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, ClassVar
 
 from dispatch.connection import CallRefusedError
-from dispatch.simulator.configuration import Configuration
-from dispatch.simulator.outlet import Outlet, Status, Stay, Transaction
+from dispatch.simulator.grammar import Grammar, check_request
+from dispatch.simulator.outlet import Outlet, Stay, Transaction
 from dispatch.simulator.persona import Persona
+from dispatch.simulator.resolver import Installed, Rules
 from dispatch.simulator.smart_charging import SmartCharging
-from dispatch.simulator.wire import check_request
 from optimiser.depot import Charger
-from optimiser.horizon import format_instant
 
 log = logging.getLogger(__name__)
+
+ABOUT_PROFILES = frozenset(
+    {"SetChargingProfile", "ClearChargingProfile", "GetChargingProfiles", "GetCompositeSchedule"}
+)
+"""The requests of smart charging, in any version."""
+MOST_REPLAYED = 200
+"""How many samples of a meter are kept while there is no connection."""
+
+Handler = Callable[[dict[str, Any], datetime], dict[str, Any]]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Outgoing:
-    """A request to the gateway; the id of its transaction is filled in when it is sent, for it may come late."""
+    """A request to the gateway; what must not be lost with a connection is ``lasting``.
+
+    The id of its ``transaction`` may be filled in when it is sent, for in 1.6 it comes late.
+    """
 
     action: str
     payload: Mapping[str, Any]
     transaction: Transaction | None = None
+    lasting: bool = False
 
 
-class Machine:
+@dataclass(kw_only=True)
+class Settings:
+    """What the gateway may change. [s]; a meter interval of 0 is no samples."""
+
+    meter_interval_s: float
+    heartbeat_interval_s: float = 0.0
+
+
+class Machine(ABC):
     """The state of one charge point; ``stays`` are the vehicles of the night by connector."""
+
+    subprotocol: ClassVar[str]
+    grammar: ClassVar[Grammar]
+    rules: ClassVar[Rules]
+    keeps_samples_offline: ClassVar[bool]
 
     def __init__(
         self,
@@ -50,42 +76,56 @@ class Machine:
         self.persona = persona
         self.outbox: deque[Outgoing] = deque()
         self.restart_reason: str | None = None
-        self.smart = SmartCharging(charger=charger, voltage_v=voltage_v, persona=persona)
+        self.is_online = True
+        self.settings = Settings(meter_interval_s=meter_interval_s)
+        self.smart = SmartCharging(charger=charger, voltage_v=voltage_v, persona=persona, rules=self.rules)
         self.outlets = {
             connector.id: Outlet.with_stays(connector, stays.get(connector.id, ()), voltage_v=voltage_v)
             for connector in charger.connectors
         }
-        self.configuration = Configuration(
-            persona=persona,
-            units=self.smart.units,
-            connectors=len(self.outlets),
-            meter_interval_s=meter_interval_s,
-        )
+        self._voltage_v = voltage_v
         self._at: datetime | None = None
-        self._handlers: dict[str, Callable[[dict[str, Any], datetime], dict[str, Any]]] = {
-            "SetChargingProfile": self._set_charging_profile,
-            "ClearChargingProfile": lambda payload, _: self.smart.clear_profile(payload),
-            "GetCompositeSchedule": self._get_composite_schedule,
-            "GetConfiguration": lambda payload, _: self.configuration.get(payload.get("key", [])),
-            "ChangeConfiguration": self._change_configuration,
-            "TriggerMessage": self._trigger_message,
-            "Reset": self._reset,
-            "RemoteStartTransaction": self._remote_start,
-            "RemoteStopTransaction": self._remote_stop,
-        }
+        self._sampled_at: datetime | None = None
+
+    # What the gateway hears and says
+
+    def is_silent_to(self, action: str) -> bool:
+        """Whether a request gets no answer at all."""
+        if action not in self.grammar.requests:
+            return self.persona.never_answers_unknown_actions
+        return action == "SetChargingProfile" and self.persona.never_answers_profiles
 
     def handle(self, action: str, payload: object, now: datetime) -> dict[str, Any]:
         """The answer to a request of the gateway.
 
         Raises :class:`dispatch.connection.CallRefusedError` where the answer is a CALLERROR.
         """
-        request = check_request(action, payload)
+        if action in ABOUT_PROFILES & self.grammar.requests.keys():
+            if not self.persona.smart_charging:
+                raise CallRefusedError("NotSupported", f"{action} is not supported here")
+            if self.persona.accepts_everything:
+                return {"status": "Accepted"}
+        request = check_request(self.grammar, action, payload)
         if self._at is not None:
             self.advance_to(now)
-        answer = self._handlers[action](request, now)
+        answer = self._handlers()[action](request, now)
         if self._at is not None:
             self._apply_limits(now)
         return answer
+
+    @abstractmethod
+    def boot_payload(self) -> dict[str, Any]:
+        """What the charge point says of itself."""
+
+    @abstractmethod
+    def payload(self, outgoing: Outgoing) -> dict[str, Any] | None:
+        """What to put on the wire for a request, or None if there is no sense in sending it any more."""
+
+    @abstractmethod
+    def answered(self, outgoing: Outgoing, answer: Mapping[str, Any], now: datetime) -> None:
+        """Take in what the gateway said to a request."""
+
+    # How a night goes
 
     def start(self, now: datetime) -> None:
         """Begin, or begin again after a reboot: who is here is plugged in, and every connector is told.
@@ -107,63 +147,53 @@ class Machine:
 
     def advance_to(self, now: datetime) -> None:
         """Let time pass: vehicles come, charge and go, each at its instant, and connectors change their state."""
+        self.smart.follow(self._at or now)
         while True:
-            changes = [
-                (change, outlet) for outlet in self.outlets.values() if (change := outlet.next_change())
-            ]
+            changes = [(at, outlet) for outlet in self.outlets.values() if (at := outlet.next_change())]
             at, outlet = min(changes, key=lambda change: change[0], default=(None, None))
+            settled = self.smart.next_change()
+            if settled is not None and settled <= now and (at is None or settled <= at):
+                self._charge_until(settled)
+                self.smart.follow(settled)
+                continue
             if at is None or outlet is None or at > now:
                 break
             self._charge_until(at)
             self._change(outlet, max(at, self._at or at))
+            self.smart.follow(at)
         self._charge_until(now)
         self._apply_limits(now)
 
-    def tell_statuses(self, now: datetime) -> None:
-        """Tell the state of the charge point and of every connector, changed or not."""
-        self._tell_status(0, "Available", now)
-        for connector_id, outlet in self.outlets.items():
-            self._tell_status(connector_id, outlet.reported, now)
-
     def sample_meters(self, now: datetime) -> None:
         """Send what the meters of all running transactions show."""
+        self._sampled_at = now
         for outlet in self.outlets.values():
             if outlet.is_charging:
-                self._send_meter_values(outlet, now, context="Sample.Periodic")
+                self._tell_sample(outlet, now)
+
+    def disconnected(self) -> None:
+        """The connection is lost: whatever happens from now on is told later."""
+        self.is_online = False
+        if self.persona.loses_profiles_on_disconnect:
+            self.smart.clear(lambda entry: entry.purpose != "external")
+
+    def reconnected(self, now: datetime) -> None:
+        """The gateway is there again, and is told what happened meanwhile."""
+        if self.keeps_samples_offline or self.persona.replays_meter_values:
+            for at in self._missed_samples(now):
+                self.advance_to(at)
+                self.sample_meters(at)
+        self.advance_to(now)
+        self.is_online = True
+        if not self.persona.silent_on_reconnect:
+            self.tell_statuses(now)
 
     def stop_for_restart(self, now: datetime) -> None:
         """End all transactions, because the charge point is about to reboot."""
         for outlet in self.outlets.values():
             self._end(outlet, now, reason=self.restart_reason or "Other")
-
-    def payload(self, outgoing: Outgoing) -> dict[str, Any] | None:
-        """What to put on the wire for a request, or None if there is no sense in sending it any more."""
-        transaction = outgoing.transaction
-        if transaction is None or outgoing.action == "Authorize":
-            return dict(outgoing.payload)
-        if outgoing.action == "StartTransaction":
-            return dict(outgoing.payload) if transaction.is_authorized else None
-        if transaction.transaction_id is None:
-            return None
-        return {**outgoing.payload, "transactionId": transaction.transaction_id}
-
-    def answered(self, outgoing: Outgoing, answer: Mapping[str, Any], now: datetime) -> None:
-        """Take in what the gateway said to a request."""
-        transaction = outgoing.transaction
-        if transaction is None or outgoing.action not in {"Authorize", "StartTransaction"}:
-            return
-        if outgoing.action == "StartTransaction":
-            transaction.transaction_id = answer.get("transactionId")
-        if answer.get("idTagInfo", {}).get("status") == "Accepted":
-            return
-        transaction.is_authorized = False
-        log.info("%s %s is not authorised", self.charger.id, transaction.id_tag)
-        outlet = self.outlets[transaction.connector_id]
-        if outlet.transaction is transaction:
-            self._end(outlet, now, reason="DeAuthorized")
-            self._apply_limits(now)
-
-    # How a night goes
+        if self.persona.loses_profiles_on_reboot:
+            self.smart.clear(lambda entry: entry.purpose != "external")
 
     def _charge_until(self, now: datetime) -> None:
         if self._at is None or now <= self._at:
@@ -177,15 +207,30 @@ class Machine:
 
     def _apply_limits(self, now: datetime) -> None:
         """Put the limits of this instant in force, and tell the states that follow from them."""
+        self.smart.follow(now)
         sharers = self._sharers()
-        for connector_id, outlet in self.outlets.items():
+        for outlet in self.outlets.values():
             outlet.limit = self.smart.limit_at(outlet.session(now), now, sharers=sharers)
-            if outlet.status != outlet.reported:
-                outlet.reported = outlet.status
-                self._tell_status(connector_id, outlet.reported, now)
+            if self.persona.zero_ends_transaction and outlet.limit.is_zero:
+                self._end(outlet, now, reason="Other")
+            self._show_state(outlet, now)
+
+    def _show_state(self, outlet: Outlet, at: datetime) -> None:
+        if outlet.state != outlet.reported:
+            outlet.reported = outlet.state
+            self._tell_state(outlet, at)
 
     def _sharers(self) -> int:
         return max(1, sum(outlet.is_charging for outlet in self.outlets.values()))
+
+    def _missed_samples(self, now: datetime) -> list[datetime]:
+        """When the meters would have been sampled since they last were."""
+        interval_s = self.settings.meter_interval_s
+        if self._sampled_at is None or interval_s <= 0:
+            return []
+        count = int((now - self._sampled_at).total_seconds() / interval_s)
+        first = max(1, count - MOST_REPLAYED + 1)
+        return [self._sampled_at + timedelta(seconds=interval_s * n) for n in range(first, count + 1)]
 
     def _change(self, outlet: Outlet, at: datetime) -> None:
         """The next vehicle comes, or the present one goes."""
@@ -201,18 +246,15 @@ class Machine:
         self._end(outlet, at, reason="EVDisconnected")
         outlet.unplug()
 
-    def _begin(self, outlet: Outlet, at: datetime, *, id_tag: str) -> None:
+    def _begin(
+        self, outlet: Outlet, at: datetime, *, id_tag: str, remote_start_id: int | None = None
+    ) -> Transaction:
         outlet.reported = "Preparing"
-        self._tell_status(outlet.connector.id, outlet.reported, at)
-        transaction = outlet.start(id_tag=id_tag, at=at)
-        self.outbox.append(Outgoing(action="Authorize", payload={"idTag": id_tag}, transaction=transaction))
-        payload = {
-            "connectorId": outlet.connector.id,
-            "idTag": id_tag,
-            "meterStart": outlet.register_wh,
-            "timestamp": format_instant(at),
-        }
-        self.outbox.append(Outgoing(action="StartTransaction", payload=payload, transaction=transaction))
+        self._tell_state(outlet, at)
+        transaction = outlet.start(id_tag=id_tag, at=at, remote_start_id=remote_start_id)
+        self.smart.transaction_began(outlet.connector.id)
+        self._tell_begun(outlet, transaction, at)
+        return transaction
 
     def _end(self, outlet: Outlet, at: datetime, *, reason: str) -> None:
         transaction = outlet.transaction
@@ -220,103 +262,75 @@ class Machine:
             return
         transaction.is_running = False
         self.smart.transaction_ended(outlet.connector.id)
-        payload = {
-            "idTag": transaction.id_tag,
-            "meterStop": outlet.register_wh,
-            "timestamp": format_instant(at),
-            "reason": reason,
-        }
-        self.outbox.append(Outgoing(action="StopTransaction", payload=payload, transaction=transaction))
+        self._tell_ended(outlet, transaction, at, reason=reason)
         outlet.reported = "Finishing"
-        self._tell_status(outlet.connector.id, outlet.reported, at)
+        self._tell_state(outlet, at)
 
-    def _tell_status(self, connector_id: int, status: Status, at: datetime) -> None:
-        payload = {
-            "connectorId": connector_id,
-            "errorCode": "NoError",
-            "status": status,
-            "timestamp": format_instant(at),
-        }
-        self.outbox.append(Outgoing(action="StatusNotification", payload=payload))
+    def _deauthorize(self, transaction: Transaction, now: datetime) -> None:
+        """The gateway does not know the tag of a transaction."""
+        transaction.is_authorized = False
+        log.info("%s %s is not authorised", self.charger.id, transaction.id_tag)
+        outlet = self.outlets[transaction.connector_id]
+        if outlet.transaction is transaction:
+            self._end(outlet, now, reason="DeAuthorized")
+            self._apply_limits(now)
 
-    def _send_meter_values(self, outlet: Outlet, at: datetime, *, context: str) -> None:
-        payload = {
-            "connectorId": outlet.connector.id,
-            "meterValue": [outlet.meter_value(at=at, context=context)],
-        }
-        transaction = outlet.transaction if outlet.is_charging else None
-        self.outbox.append(Outgoing(action="MeterValues", payload=payload, transaction=transaction))
-
-    # What the gateway asks
-
-    def _set_charging_profile(self, payload: dict[str, Any], _: datetime) -> dict[str, Any]:
-        running = {
-            connector_id: outlet.transaction.transaction_id
-            for connector_id, outlet in self.outlets.items()
-            if outlet.transaction is not None and outlet.is_charging
-        }
-        return self.smart.set_profile(payload, transactions=running)
-
-    def _get_composite_schedule(self, payload: dict[str, Any], now: datetime) -> dict[str, Any]:
-        sessions = {connector_id: outlet.session(now) for connector_id, outlet in self.outlets.items()}
-        return self.smart.composite_schedule(payload, sessions=sessions, now=now)
-
-    def _change_configuration(self, payload: dict[str, Any], _: datetime) -> dict[str, Any]:
-        return {"status": self.configuration.change(payload["key"], payload["value"])}
-
-    def _trigger_message(self, payload: dict[str, Any], now: datetime) -> dict[str, Any]:
-        wanted = payload["requestedMessage"]
-        connector_id = payload.get("connectorId")
-        if connector_id is not None and connector_id != 0 and connector_id not in self.outlets:
-            raise CallRefusedError("PropertyConstraintViolation", f"there is no connector {connector_id}")
-        if self._at is None and wanted != "BootNotification":
-            return {"status": "Rejected"}
-        outlets = [self.outlets[connector_id]] if connector_id else list(self.outlets.values())
-        if wanted == "MeterValues":
-            for outlet in outlets:
-                self._send_meter_values(outlet, now, context="Trigger")
-        elif wanted == "StatusNotification":
-            for outlet in outlets:
-                self._tell_status(outlet.connector.id, outlet.reported, now)
-        elif wanted == "BootNotification":
-            self.outbox.append(Outgoing(action=wanted, payload=self.boot_payload()))
-        elif wanted == "Heartbeat":
-            self.outbox.append(Outgoing(action=wanted, payload={}))
-        else:
-            return {"status": "NotImplemented"}
-        return {"status": "Accepted"}
-
-    def boot_payload(self) -> dict[str, Any]:
-        """What the charge point says of itself; OCPP 1.6 allows 20 characters of vendor and of model."""
-        return {
-            "chargePointVendor": (self.charger.vendor or "Depot Overnight")[:20],
-            "chargePointModel": (self.charger.model or "Simulated")[:20],
-            "chargePointSerialNumber": self.charger.id[:25],
-            "firmwareVersion": "simulated",
-        }
-
-    def _reset(self, payload: dict[str, Any], _: datetime) -> dict[str, Any]:
-        self.restart_reason = "HardReset" if payload["type"] == "Hard" else "SoftReset"
-        return {"status": "Accepted"}
-
-    def _remote_start(self, payload: dict[str, Any], now: datetime) -> dict[str, Any]:
-        # A profile in the request is not taken up, so the whole request is not either.
+    def _start_by_remote(
+        self,
+        connector_id: int | None,
+        now: datetime,
+        *,
+        id_tag: str,
+        remote_start_id: int | None = None,
+        profile: Installed | None = None,
+    ) -> Transaction | None:
+        """Begin where a vehicle waits, with a profile for the transaction; None where none waits or it is refused."""
         waiting = [
             outlet
-            for connector_id, outlet in self.outlets.items()
+            for outlet in self.outlets.values()
             if outlet.plugged is not None
             and not outlet.is_charging
-            and payload.get("connectorId", connector_id) == connector_id
+            and connector_id in {None, outlet.connector.id}
         ]
-        if not waiting or "chargingProfile" in payload:
-            return {"status": "Rejected"}
-        self._begin(waiting[0], now, id_tag=payload["idTag"])
-        return {"status": "Accepted"}
+        if not waiting or (profile is not None and self._minds(profile)):
+            return None
+        transaction = self._begin(waiting[0], now, id_tag=id_tag, remote_start_id=remote_start_id)
+        if profile is not None:
+            self._install_for(transaction, profile)
+        return transaction
 
-    def _remote_stop(self, payload: dict[str, Any], now: datetime) -> dict[str, Any]:
-        for outlet in self.outlets.values():
-            running = outlet.transaction if outlet.is_charging else None
-            if running is not None and running.transaction_id == payload["transactionId"]:
-                self._end(outlet, now, reason="Remote")
-                return {"status": "Accepted"}
-        return {"status": "Rejected"}
+    def _minds(self, profile: Installed) -> bool:
+        """Whether a profile that comes with a remote start is refused (1.6 §5.16.2, 2.0.1 K05.FR.02)."""
+        is_right = profile.purpose == "transaction" and profile.transaction_id is None
+        refused = self.persona.refuses_start_with_profile or self.smart.objection(profile) is not None
+        return refused or not is_right
+
+    # What a version puts into words
+
+    @abstractmethod
+    def tell_statuses(self, now: datetime) -> None:
+        """Tell the state of the charge point and of every connector, changed or not."""
+
+    @abstractmethod
+    def _handlers(self) -> Mapping[str, Handler]:
+        """What answers a request, by action."""
+
+    @abstractmethod
+    def _tell_state(self, outlet: Outlet, at: datetime) -> None:
+        """A connector has another state."""
+
+    @abstractmethod
+    def _tell_begun(self, outlet: Outlet, transaction: Transaction, at: datetime) -> None:
+        """A transaction has begun, if its tag is authorised."""
+
+    @abstractmethod
+    def _tell_ended(self, outlet: Outlet, transaction: Transaction, at: datetime, *, reason: str) -> None:
+        """A transaction has ended."""
+
+    @abstractmethod
+    def _tell_sample(self, outlet: Outlet, at: datetime) -> None:
+        """It is time for a reading of the meter during a transaction."""
+
+    @abstractmethod
+    def _install_for(self, transaction: Transaction, profile: Installed) -> None:
+        """Take the profile that a transaction was begun with."""

@@ -6,14 +6,24 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
 from dispatch.simulator.resolver import Session
 from dispatch.simulator.vehicle import UNLIMITED, Draw, Limit, PluggedVehicle, advance, draw
 from optimiser.depot import Connector, Vehicle
-from optimiser.horizon import format_instant
 
-Status = Literal["Available", "Preparing", "Charging", "SuspendedEV", "SuspendedEVSE", "Finishing"]
+State = Literal["Available", "Preparing", "Charging", "SuspendedEV", "SuspendedEVSE", "Finishing"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """One value of a meter, in OCPP's words for what it is: the same in both versions."""
+
+    measurand: str
+    value: float
+    unit: str
+    phase: str | None = None
+    location: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,12 +38,19 @@ class Stay:
 
 @dataclass(kw_only=True)
 class Transaction:
-    """A transaction as the charge point knows it; ``transaction_id`` is None until the gateway has given one."""
+    """A transaction as the charge point knows it.
+
+    ``transaction_id``: in 1.6 None until the gateway has given one, in 2.0.1 the charge point's own. ``messages``
+    counts what was told of it, ``was_told`` says whether the gateway has taken any of that.
+    """
 
     connector_id: int
     id_tag: str
     started_at: datetime
-    transaction_id: int | None = None
+    transaction_id: int | str | None = None
+    remote_start_id: int | None = None
+    messages: int = 0
+    was_told: bool = False
     is_running: bool = True
     is_authorized: bool = True
 
@@ -53,7 +70,7 @@ class Outlet:
     transaction: Transaction | None = None
     register_kwh: float = 0.0
     limit: Limit = UNLIMITED
-    reported: Status = "Available"
+    reported: State = "Available"
 
     @classmethod
     def with_stays(cls, connector: Connector, stays: Iterable[Stay], *, voltage_v: float) -> Outlet:
@@ -84,8 +101,8 @@ class Outlet:
         return self.drawn.power_kw * self._metered_share
 
     @property
-    def status(self) -> Status:
-        """The connector's state in the words of OCPP 1.6 §7.7."""
+    def state(self) -> State:
+        """The connector's state in the words of OCPP 1.6 §7.7, which has more of them than 2.0.1."""
         if self.plugged is None:
             return "Available"
         if not self.is_charging:
@@ -115,9 +132,11 @@ class Outlet:
         """Let the vehicle go."""
         self.stay = self.plugged = None
 
-    def start(self, *, id_tag: str, at: datetime) -> Transaction:
+    def start(self, *, id_tag: str, at: datetime, remote_start_id: int | None = None) -> Transaction:
         """Begin a transaction."""
-        self.transaction = Transaction(connector_id=self.connector.id, id_tag=id_tag, started_at=at)
+        self.transaction = Transaction(
+            connector_id=self.connector.id, id_tag=id_tag, started_at=at, remote_start_id=remote_start_id
+        )
         return self.transaction
 
     def session(self, at: datetime) -> Session:
@@ -138,22 +157,30 @@ class Outlet:
         self.plugged = advance(self.plugged, limit, seconds)
         self.register_kwh += (self.plugged.drawn_kwh - before_kwh) * self._metered_share
 
-    def meter_value(self, *, at: datetime, context: str) -> dict[str, Any]:
-        """A ``meterValue`` of OCPP 1.6: power, current per phase, register and SoC, all at ``at``."""
+    def measured(self) -> tuple[Measured, ...]:
+        """What the meter shows now: power, current per phase, register, and the vehicle's SoC."""
         drawn = self.drawn
-
-        def sample(measurand: str, value: float, unit: str, **rest: str) -> dict[str, str]:
-            return {"value": f"{value:.1f}", "context": context, "measurand": measurand, "unit": unit, **rest}
-
-        samples = [sample("Power.Active.Import", self.metered_kw * 1000.0, "W")]
-        for phase in range(1, self.connector.phases + 1):
-            current_a = drawn.current_a if phase <= drawn.phases else 0.0
-            samples.append(sample("Current.Import", current_a, "A", phase=f"L{phase}"))
-        register = sample("Energy.Active.Import.Register", 0.0, "Wh")
-        samples.append({**register, "value": str(self.register_wh)})
-        if self.plugged is not None:
-            samples.append(sample("SoC", self.plugged.soc_percent, "Percent", location="EV"))
-        return {"timestamp": format_instant(at), "sampledValue": samples}
+        currents = (
+            Measured(
+                measurand="Current.Import",
+                value=drawn.current_a if phase <= drawn.phases else 0.0,
+                unit="A",
+                phase=f"L{phase}",
+            )
+            for phase in range(1, self.connector.phases + 1)
+        )
+        return (
+            Measured(measurand="Power.Active.Import", value=self.metered_kw * 1000.0, unit="W"),
+            *currents,
+            Measured(measurand="Energy.Active.Import.Register", value=self.register_wh, unit="Wh"),
+            *(
+                ()
+                if self.plugged is None
+                else (
+                    Measured(measurand="SoC", value=self.plugged.soc_percent, unit="Percent", location="EV"),
+                )
+            ),
+        )
 
     @property
     def _metered_share(self) -> float:

@@ -1,31 +1,74 @@
 """What a charge point makes of the profiles installed on it: the limits in force at an instant and over time.
 
-An independent reading of OCPP 1.6 (§3.13, §5.7, §5.16, §7.8–7.14 and errata) on payloads as they came over the
-wire; it shares nothing with the dispatcher's own engine, so that the two can be held against each other.
+An independent reading of OCPP 1.6 (§3.13, §5.7, §5.16, §7.8–7.14 and errata) and of OCPP 2.0.1 (part 2, K01, K.3 and
+errata); it shares nothing with the dispatcher's own engine, so that the two can be held against each other.
 
-The charge point counts whole seconds: fractions on the wire are dropped.
+The charge point counts whole seconds.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 RateUnit = Literal["A", "W"]
+Kind = Literal["Absolute", "Recurring", "Relative"]
+Purpose = Literal["station_max", "external", "default", "transaction"]
 Payload = Mapping[str, Any]
 
-RECURRENCE_S = {"Daily": 24 * 3600, "Weekly": 7 * 24 * 3600}
-"""Length of a recurrence, by its name. Clock changes do not exist on the wire. [s]"""
+EARLIEST, LATEST = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)
+"""The validity of a profile that names none."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rules:
+    """Where the versions differ.
+
+    ``slot_replaces``: a profile takes the place of the one with its connector, purpose and level (1.6 §5.16.4), not
+    only of its own id (2.0.1 K01.FR.05). ``defaults_are_one_stack``: defaults of EVSE 0 and of an EVSE compete
+    by level (2.0.1 K01.FR.14, K.3.5); else those of a connector take the place of those of connector 0 (1.6 §3.13.1).
+    ``fewest_phases_convert``: amperes become watts by the lowest number of phases of all that lead (2.0.1 K.3.8).
+    ``tells_full_power``: a composite schedule is told without any profile too, as what the hardware gives.
+    """
+
+    slot_replaces: bool
+    defaults_are_one_stack: bool
+    fewest_phases_convert: bool
+    tells_full_power: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Period:
+    """A limit in the unit of its schedule, from ``start_s`` after its beginning."""
+
+    start_s: int
+    limit: float
+    number_phases: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Installed:
-    """A ``csChargingProfiles`` payload and the connector it was sent to."""
+    """A profile as a charge point holds it, of either version. ``connector_id`` is the EVSE in 2.0.1, 0 is all.
 
+    ``start`` is None where the schedule counts from the start of charging; ``payload`` is what came over the wire.
+    """
+
+    profile_id: int
     connector_id: int
-    profile: Payload
+    purpose: Purpose
+    level: int
+    kind: Kind
+    unit: RateUnit
+    periods: tuple[Period, ...]
+    start: datetime | None = None
+    duration_s: int | None = None
+    recurrence_s: int | None = None
+    valid_from: datetime = EARLIEST
+    valid_to: datetime = LATEST
+    transaction_id: int | str | None = None
+    payload: Payload = field(default_factory=dict, compare=False, repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,125 +101,116 @@ class Stretch:
     allowances: tuple[Allowance, ...]
 
 
-def install(installed: tuple[Installed, ...], new: Installed) -> tuple[Installed, ...]:
-    """The profiles after one was accepted: it replaces its own id and its own slot (§3.13.2, §5.16.4)."""
-    return (*(old for old in installed if not _replaces(new, old)), new)
+def install(installed: tuple[Installed, ...], new: Installed, *, rules: Rules) -> tuple[Installed, ...]:
+    """The profiles after one was accepted: it replaces its own id and, in 1.6, its own slot."""
+    return (*(old for old in installed if not _replaces(new, old, rules)), new)
 
 
-def replaces_any(installed: tuple[Installed, ...], new: Installed) -> bool:
+def replaces_any(installed: tuple[Installed, ...], new: Installed, *, rules: Rules) -> bool:
     """Whether a profile would take the place of an installed one."""
-    return any(_replaces(new, old) for old in installed)
-
-
-def after_clear(installed: tuple[Installed, ...], criteria: Payload) -> tuple[Installed, ...]:
-    """What ClearChargingProfile leaves: an id alone decides, else all criteria must fit, none fits all."""
-    return tuple(entry for entry in installed if not _fits(entry, criteria))
+    return any(_replaces(new, old, rules) for old in installed)
 
 
 def after_transaction(installed: tuple[Installed, ...], connector_id: int) -> tuple[Installed, ...]:
-    """What the end of a transaction leaves: its TxProfiles go (§3.13.1)."""
-    return tuple(e for e in installed if e.connector_id != connector_id or _purpose(e) != "TxProfile")
+    """What the end of a transaction leaves: its profiles go (1.6 §3.13.1, 2.0.1 K02.FR.05)."""
+    return tuple(e for e in installed if e.connector_id != connector_id or e.purpose != "transaction")
 
 
-def allowances_at(installed: tuple[Installed, ...], session: Session, at: datetime) -> tuple[Allowance, ...]:
+def allowances_at(
+    installed: tuple[Installed, ...], session: Session, at: datetime, *, rules: Rules
+) -> tuple[Allowance, ...]:
     """The limits in force on a connector at an instant; all of them hold, none is no limit.
 
-    A TxProfile with a period at the instant overrules every TxDefaultProfile whatever their values, a
-    TxDefaultProfile of the connector overrules those of connector 0; the station's maximum always holds.
+    A transaction's profile with a period at the instant overrules every default whatever their values; the station's
+    maximum and what others ask from outside always hold.
     """
-    connector_id = session.connector_id
-    lead = _lead(installed, session, at, purpose="TxProfile", connector_id=connector_id)
+    here, everywhere = frozenset({session.connector_id}), frozenset({0})
+    lead = _lead(installed, session, at, purpose="transaction", places=here)
     if not session.in_transaction or lead is None:
-        lead = _lead(installed, session, at, purpose="TxDefaultProfile", connector_id=connector_id)
-    if lead is None:
-        lead = _lead(installed, session, at, purpose="TxDefaultProfile", connector_id=0)
-    ceiling = _lead(installed, session, at, purpose="ChargePointMaxProfile", connector_id=0)
-    return tuple(allowance for allowance in (lead, ceiling) if allowance is not None)
+        both = here | everywhere
+        first, second = (both, both) if rules.defaults_are_one_stack else (here, everywhere)
+        lead = _lead(installed, session, at, purpose="default", places=first)
+        lead = lead or _lead(installed, session, at, purpose="default", places=second)
+    ceiling = _lead(installed, session, at, purpose="station_max", places=everywhere)
+    outside = [_lead(installed, session, at, purpose="external", places=p) for p in (here, everywhere)]
+    return tuple(allowance for allowance in (lead, ceiling, *outside) if allowance is not None)
 
 
 def schedule(
-    installed: tuple[Installed, ...], session: Session, *, start: datetime, duration_s: int
+    installed: tuple[Installed, ...], session: Session, *, start: datetime, duration_s: int, rules: Rules
 ) -> tuple[Stretch, ...]:
     """The limits of a connector from ``start`` on, as few stretches as there are changes."""
     start = _whole_second(start)
     end = start + timedelta(seconds=duration_s)
     edges = {start}
     for entry in installed:
-        edges.update(edge for edge in _edges(entry.profile, session, start, end) if start < edge < end)
+        edges.update(edge for edge in _edges(entry, session, start, end) if start < edge < end)
     stretches: list[Stretch] = []
     for edge in sorted(edges):
-        allowances = allowances_at(installed, session, edge)
+        allowances = allowances_at(installed, session, edge, rules=rules)
         if not stretches or stretches[-1].allowances != allowances:
             start_s = int((edge - start).total_seconds())
             stretches.append(Stretch(start_s=start_s, allowances=allowances))
     return tuple(stretches)
 
 
-def instant(text: str) -> datetime:
-    """A timestamp of the wire in UTC. Raises :class:`ValueError` for one without offset."""
-    stamp = datetime.fromisoformat(text)
-    if stamp.tzinfo is None:
-        raise ValueError(f"{text!r} has no offset")
-    return _whole_second(stamp.astimezone(UTC))
-
-
 def _lead(
-    installed: tuple[Installed, ...], session: Session, at: datetime, *, purpose: str, connector_id: int
+    installed: tuple[Installed, ...],
+    session: Session,
+    at: datetime,
+    *,
+    purpose: Purpose,
+    places: frozenset[int],
 ) -> Allowance | None:
     """The limit of the highest stack level that has a period at the instant."""
-    stack = [e for e in installed if e.connector_id == connector_id and _purpose(e) == purpose]
-    for entry in sorted(stack, key=lambda entry: int(entry.profile["stackLevel"]), reverse=True):
-        period = _period_at(entry.profile, session, at)
+    stack = [entry for entry in installed if entry.connector_id in places and entry.purpose == purpose]
+    for entry in sorted(stack, key=lambda entry: (entry.level, entry.connector_id), reverse=True):
+        period = _period_at(entry, session, at)
         if period is not None:
             return Allowance(
-                limit=float(period["limit"]),
-                unit=entry.profile["chargingSchedule"]["chargingRateUnit"],
-                number_phases=period.get("numberPhases"),
-                whole_station=purpose == "ChargePointMaxProfile",
+                limit=period.limit,
+                unit=entry.unit,
+                number_phases=period.number_phases,
+                whole_station=purpose in {"station_max", "external"} and entry.connector_id == 0,
             )
     return None
 
 
-def _period_at(profile: Payload, session: Session, at: datetime) -> Payload | None:
-    if "validFrom" in profile and at < instant(profile["validFrom"]):
+def _period_at(entry: Installed, session: Session, at: datetime) -> Period | None:
+    if not entry.valid_from <= at < entry.valid_to:
         return None
-    if "validTo" in profile and at >= instant(profile["validTo"]):
-        return None
-    elapsed_s = (at - _anchor(profile, session)).total_seconds()
+    elapsed_s = (at - _anchor(entry, session)).total_seconds()
     if elapsed_s < 0:
         return None
-    if profile["chargingProfileKind"] == "Recurring":
-        elapsed_s %= RECURRENCE_S[profile["recurrencyKind"]]
-    plan = profile["chargingSchedule"]
-    if "duration" in plan and elapsed_s >= plan["duration"]:
+    if entry.recurrence_s is not None:
+        elapsed_s %= entry.recurrence_s
+    if entry.duration_s is not None and elapsed_s >= entry.duration_s:
         return None
-    begun = [period for period in plan["chargingSchedulePeriod"] if period["startPeriod"] <= elapsed_s]
-    return max(begun, key=lambda period: int(period["startPeriod"]), default=None)
+    begun = [period for period in entry.periods if period.start_s <= elapsed_s]
+    return max(begun, key=lambda period: period.start_s, default=None)
 
 
-def _anchor(profile: Payload, session: Session) -> datetime:
-    """Where a schedule's seconds count from; one without a start counts from the start of charging (§7.14)."""
-    start: str | None = profile["chargingSchedule"].get("startSchedule")
-    if profile["chargingProfileKind"] == "Relative" or start is None:
+def _anchor(entry: Installed, session: Session) -> datetime:
+    """Where a schedule's seconds count from; one without a start counts from the start of charging."""
+    if entry.kind == "Relative" or entry.start is None:
         return _whole_second(session.charging_since)
-    return instant(start)
+    return entry.start
 
 
-def _edges(profile: Payload, session: Session, start: datetime, end: datetime) -> Iterator[datetime]:
+def _edges(entry: Installed, session: Session, start: datetime, end: datetime) -> Iterator[datetime]:
     """Instants between start and end at which a profile may begin, end or change its limit; some outside too."""
-    yield from (instant(profile[key]) for key in ("validFrom", "validTo") if key in profile)
-    plan = profile["chargingSchedule"]
-    offsets_s = [int(period["startPeriod"]) for period in plan["chargingSchedulePeriod"]]
-    offsets_s += [0, *([int(plan["duration"])] if "duration" in plan else [])]
-    for anchor in _anchors(profile, _anchor(profile, session), start, end):
+    yield from (entry.valid_from, entry.valid_to)
+    offsets_s = [0, *(period.start_s for period in entry.periods)]
+    offsets_s += [] if entry.duration_s is None else [entry.duration_s]
+    for anchor in _anchors(entry, _anchor(entry, session), start, end):
         yield from (anchor + timedelta(seconds=offset_s) for offset_s in offsets_s)
 
 
-def _anchors(profile: Payload, first: datetime, start: datetime, end: datetime) -> Iterator[datetime]:
-    if profile["chargingProfileKind"] != "Recurring":
+def _anchors(entry: Installed, first: datetime, start: datetime, end: datetime) -> Iterator[datetime]:
+    if entry.recurrence_s is None:
         yield first
         return
-    recurrence = timedelta(seconds=RECURRENCE_S[profile["recurrencyKind"]])
+    recurrence = timedelta(seconds=entry.recurrence_s)
     # No occurrence before the first one: a schedule does not reach back behind its start.
     anchor = first + recurrence * max(0, (start - first) // recurrence)
     while anchor < end:
@@ -184,29 +218,13 @@ def _anchors(profile: Payload, first: datetime, start: datetime, end: datetime) 
         anchor += recurrence
 
 
-def _replaces(new: Installed, old: Installed) -> bool:
-    same_id = new.profile["chargingProfileId"] == old.profile["chargingProfileId"]
-    return same_id or _slot(new) == _slot(old)
+def _replaces(new: Installed, old: Installed, rules: Rules) -> bool:
+    same_id = new.profile_id == old.profile_id
+    return same_id or (rules.slot_replaces and _slot(new) == _slot(old))
 
 
 def _slot(entry: Installed) -> tuple[int, str, int]:
-    return entry.connector_id, _purpose(entry), entry.profile["stackLevel"]
-
-
-def _fits(entry: Installed, criteria: Payload) -> bool:
-    profile = entry.profile
-    if "id" in criteria:
-        return bool(profile["chargingProfileId"] == criteria["id"])
-    found = {
-        "connectorId": entry.connector_id,
-        "chargingProfilePurpose": profile["chargingProfilePurpose"],
-        "stackLevel": profile["stackLevel"],
-    }
-    return all(found[key] == criteria[key] for key in found if key in criteria)
-
-
-def _purpose(entry: Installed) -> str:
-    return str(entry.profile["chargingProfilePurpose"])
+    return entry.connector_id, entry.purpose, entry.level
 
 
 def _whole_second(moment: datetime) -> datetime:

@@ -29,6 +29,11 @@ class Limit:
     current_a: float | None = None
     power_kw: float | None = None
 
+    @property
+    def is_zero(self) -> bool:
+        """Whether nothing at all is allowed."""
+        return 0.0 in {self.current_a, self.power_kw}
+
 
 UNLIMITED = Limit()
 

@@ -16,6 +16,7 @@ from dispatch.simulator.outlet import Stay
 from dispatch.simulator.persona import Persona
 from dispatch.simulator.resolver import Session
 from dispatch.simulator.vehicle import PluggedVehicle
+from dispatch.simulator.wire16.machine import Machine16
 from optimiser.depot import Charger, Connector, Vehicle
 from optimiser.horizon import format_instant
 from tests.builders import a_van, an_ac_connector
@@ -108,10 +109,10 @@ def a_machine(
     connectors: Sequence[Connector] | None = None,
     persona: Persona | None = None,
     started: bool = True,
-) -> Machine:
+) -> Machine16:
     """A charge point whose n-th stay is on its n-th connector."""
     wired = tuple(connectors or (an_ac_connector(),))
-    machine = Machine(
+    machine = Machine16(
         charger=Charger(id="CP1", vendor="Vendor", model="Model", connectors=wired),
         stays={connector.id: [stay] for connector, stay in zip(wired, stays, strict=False)},
         voltage_v=230.0,

@@ -52,7 +52,7 @@ async def test_it_takes_its_time_from_the_gateway() -> None:
 async def test_a_night_from_plug_in_over_a_limit_to_the_departure() -> None:
     clock = SteppedClock()
     machine = a_machine(a_stay(arrival_s=600.0, departure_s=7200.0), started=False)
-    machine.configuration.meter_interval_s = 0.02
+    machine.settings.meter_interval_s = 0.02
     async with a_gateway(clock) as gateway, running(machine, gateway.url, clock):
         await gateway.wait_for("StatusNotification", connectorId=1)
         clock.now = after(600)

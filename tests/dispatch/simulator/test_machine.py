@@ -155,7 +155,7 @@ def test_the_end_of_a_transaction_takes_its_profile() -> None:
     put(machine, a_profile(profile_id=1))
     put(machine, a_profile(profile_id=2, purpose="TxProfile", transactionId=1))
     machine.advance_to(after(600.0))
-    assert [entry.profile["chargingProfileId"] for entry in machine.smart.installed] == [1]
+    assert [entry.profile_id for entry in machine.smart.installed] == [1]
 
 
 def test_an_unknown_tag_gets_no_power() -> None:
@@ -169,7 +169,7 @@ def test_an_unknown_tag_gets_no_power() -> None:
         machine.answered(outgoing, refusal if outgoing.action == "Authorize" else {}, NOW)
     machine.advance_to(after(3600.0))
     assert machine.outlets[1].register_kwh == 0.0
-    assert machine.outlets[1].status == "Finishing"
+    assert machine.outlets[1].state == "Finishing"
 
 
 def ask(machine: Machine, action: str, **payload: Any) -> dict[str, Any]:
@@ -214,7 +214,7 @@ def test_a_remote_stop_ends_and_a_remote_start_begins_again() -> None:
     sent(machine)
     assert ask(machine, "RemoteStopTransaction", transactionId=9) == {"status": "Rejected"}
     assert ask(machine, "RemoteStopTransaction", transactionId=1) == {"status": "Accepted"}
-    assert machine.outlets[1].status == "Finishing"
+    assert machine.outlets[1].state == "Finishing"
     assert sent(machine, actions=["StopTransaction"])[0][1]["reason"] == "Remote"
     assert ask(machine, "RemoteStartTransaction", idTag="OTHER", connectorId=2) == {"status": "Rejected"}
     assert ask(machine, "RemoteStartTransaction", idTag="OTHER") == {"status": "Accepted"}

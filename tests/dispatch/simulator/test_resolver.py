@@ -10,15 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dispatch.simulator.resolver import (
-    Installed,
-    after_clear,
-    after_transaction,
-    allowances_at,
-    install,
-    instant,
-    schedule,
-)
+from dispatch.simulator.grammar import instant
+from dispatch.simulator.resolver import Installed, after_transaction, allowances_at, install, schedule
+from dispatch.simulator.wire16.profiles import RULES, fits, read
 from tests.dispatch.simulator.simulator_builders import NOW, a_profile, a_session, after, stamp
 
 DAY_S = 24 * 3600
@@ -29,17 +23,17 @@ def installed(*profiles: dict[str, Any], connector_id: int = 1) -> tuple[Install
     stack: tuple[Installed, ...] = ()
     for profile in profiles:
         where = 0 if profile["chargingProfilePurpose"] == "ChargePointMaxProfile" else connector_id
-        stack = install(stack, Installed(connector_id=where, profile=profile))
+        stack = install(stack, read(where, profile), rules=RULES)
     return stack
 
 
 def limits(stack: tuple[Installed, ...], seconds: float = 0.0, **session: Any) -> set[float]:
-    found = allowances_at(stack, a_session(**session), after(seconds))
+    found = allowances_at(stack, a_session(**session), after(seconds), rules=RULES)
     return {allowance.limit for allowance in found}
 
 
 def steps(stack: tuple[Installed, ...], *, duration_s: int = 3600, **session: Any) -> list[tuple[int, Any]]:
-    stretches = schedule(stack, a_session(**session), start=NOW, duration_s=duration_s)
+    stretches = schedule(stack, a_session(**session), start=NOW, duration_s=duration_s, rules=RULES)
     return [(s.start_s, min((a.limit for a in s.allowances), default=None)) for s in stretches]
 
 
@@ -82,8 +76,8 @@ def test_when_a_transaction_profile_is_over_the_default_holds_again() -> None:
 
 
 def test_a_default_of_the_connector_replaces_that_of_connector_0_there_only() -> None:
-    for_all = Installed(connector_id=0, profile=a_profile([(0, 10.0)], profile_id=1, level=5))
-    for_one = Installed(connector_id=1, profile=a_profile([(0, 20.0)], profile_id=2, level=0))
+    for_all = read(0, a_profile([(0, 10.0)], profile_id=1, level=5))
+    for_one = read(1, a_profile([(0, 20.0)], profile_id=2, level=0))
     stack = (for_all, for_one)
     assert limits(stack, connector_id=1) == {20.0}
     assert limits(stack, connector_id=2) == {10.0}
@@ -107,7 +101,7 @@ def test_the_same_id_or_the_same_slot_replaces() -> None:
 
 def test_the_same_slot_of_another_connector_stays() -> None:
     stack = installed(a_profile(profile_id=1))
-    stack = install(stack, Installed(connector_id=2, profile=a_profile(profile_id=2)))
+    stack = install(stack, read(2, a_profile(profile_id=2)), rules=RULES)
     assert len(stack) == 2
 
 
@@ -169,9 +163,9 @@ def test_an_absolute_schedule_without_a_start_does_too() -> None:
 
 def test_the_end_of_a_transaction_takes_its_profiles_only() -> None:
     stack = installed(a_profile(profile_id=1), a_profile(profile_id=2, purpose="TxProfile"))
-    stack = install(stack, Installed(connector_id=2, profile=a_profile(profile_id=3, purpose="TxProfile")))
+    stack = install(stack, read(2, a_profile(profile_id=3, purpose="TxProfile")), rules=RULES)
     left = after_transaction(stack, 1)
-    assert [entry.profile["chargingProfileId"] for entry in left] == [1, 3]
+    assert [entry.profile_id for entry in left] == [1, 3]
 
 
 @pytest.mark.parametrize(
@@ -186,8 +180,8 @@ def test_the_end_of_a_transaction_takes_its_profiles_only() -> None:
 )
 def test_clearing_follows_its_criteria(criteria: dict[str, Any], left: list[int]) -> None:
     stack = installed(a_profile(profile_id=1, level=0), a_profile(profile_id=2, level=1))
-    stack = install(stack, Installed(connector_id=2, profile=a_profile(profile_id=3, level=0)))
-    assert [entry.profile["chargingProfileId"] for entry in after_clear(stack, criteria)] == left
+    stack = install(stack, read(2, a_profile(profile_id=3, level=0)), rules=RULES)
+    assert [entry.profile_id for entry in stack if not fits(entry, criteria)] == left
 
 
 def test_an_offset_on_the_wire_is_read() -> None:
@@ -234,11 +228,11 @@ def test_the_limit_at_an_instant_is_that_of_the_schedule_there(
 ) -> None:
     stack: tuple[Installed, ...] = ()
     for connector_id, profile in sent:
-        stack = install(stack, Installed(connector_id=connector_id, profile=profile))
+        stack = install(stack, read(connector_id, profile), rules=RULES)
     session = a_session(in_transaction=in_transaction, charging_since=NOW - timedelta(minutes=5))
-    stretches = schedule(stack, session, start=NOW, duration_s=2 * DAY_S)
+    stretches = schedule(stack, session, start=NOW, duration_s=2 * DAY_S, rules=RULES)
     held = [stretch for stretch in stretches if stretch.start_s <= seconds][-1]
-    assert held.allowances == allowances_at(stack, session, after(seconds))
+    assert held.allowances == allowances_at(stack, session, after(seconds), rules=RULES)
     assert stretches[0].start_s == 0
     assert all(a.allowances != b.allowances for a, b in pairwise(stretches))
 
@@ -246,7 +240,7 @@ def test_the_limit_at_an_instant_is_that_of_the_schedule_there(
 @given(sent=st.lists(profiles(), max_size=8))
 def test_no_two_installed_profiles_share_an_id_or_a_slot(sent: list[dict[str, Any]]) -> None:
     stack = installed(*sent)
-    ids = [entry.profile["chargingProfileId"] for entry in stack]
-    slots = [(e.connector_id, e.profile["chargingProfilePurpose"], e.profile["stackLevel"]) for e in stack]
+    ids = [entry.profile_id for entry in stack]
+    slots = [(e.connector_id, e.purpose, e.level) for e in stack]
     assert len(set(ids)) == len(ids)
     assert len(set(slots)) == len(slots)

@@ -12,6 +12,7 @@ from dispatch import composite
 from dispatch.connection import CallAnswer, Ending
 from dispatch.ocpp16 import requests
 from dispatch.simulator.resolver import Installed, allowances_at, install
+from dispatch.simulator.wire16.profiles import RULES, read
 from dispatch.station import Purpose, SchedulePeriod, StationProfile
 from tests.dispatch.simulator.simulator_builders import (
     NOW,
@@ -28,8 +29,10 @@ HOURS = st.integers(-4 * 60, 20 * 60).map(lambda minutes: after(60.0 * minutes))
 
 @st.composite
 def station_profiles(draw: st.DrawFn) -> StationProfile:
-    purpose = draw(st.sampled_from(Purpose))
+    purpose = draw(st.sampled_from([Purpose.STATION_MAX, Purpose.TX_DEFAULT, Purpose.TX]))
     connector_id = {Purpose.STATION_MAX: 0, Purpose.TX: 1}.get(purpose)
+    valid_from = draw(st.none() | HOURS)
+    valid_to = draw(st.none() | HOURS.filter(lambda end: valid_from is None or end > valid_from))
     later = draw(st.dictionaries(st.integers(1, 40_000), st.integers(0, 320), max_size=5))
     steps = [(0, draw(st.integers(0, 320))), *sorted(later.items())]
     return StationProfile(
@@ -39,8 +42,8 @@ def station_profiles(draw: st.DrawFn) -> StationProfile:
         stack_level=draw(st.integers(0, 4)),
         start=draw(HOURS),
         duration_s=draw(st.none() | st.integers(1, 60_000)),
-        valid_from=draw(st.none() | HOURS),
-        valid_to=draw(st.none() | HOURS),
+        valid_from=valid_from,
+        valid_to=valid_to,
         unit=draw(st.sampled_from(["A", "W"])),
         periods=tuple(
             SchedulePeriod(start_s=start_s, limit=tenths / 10, number_phases=3) for start_s, tenths in steps
@@ -56,10 +59,10 @@ def as_installed(profiles: list[StationProfile]) -> tuple[tuple[StationProfile, 
     for profile in profiles:
         payload = requests.set_charging_profile(profile).payload
         check_schema("SetChargingProfile", payload)
-        entry = Installed(connector_id=payload["connectorId"], profile=payload["csChargingProfiles"])
-        stack = install(stack, entry)
+        entry = read(payload["connectorId"], payload["csChargingProfiles"])
+        stack = install(stack, entry, rules=RULES)
         by_id[profile.profile_id] = profile
-    return tuple(by_id[entry.profile["chargingProfileId"]] for entry in stack), stack
+    return tuple(by_id[entry.profile_id] for entry in stack), stack
 
 
 @given(
@@ -74,7 +77,7 @@ def test_both_find_the_same_limit_in_force(
     ours = composite.effective_limit(
         neutral, transaction_id=1 if transaction else None, instant=after(seconds)
     )
-    theirs = allowances_at(stack, a_session(in_transaction=transaction), after(seconds))
+    theirs = allowances_at(stack, a_session(in_transaction=transaction), after(seconds), rules=RULES)
     watts = [allowance.limit * (690.0 if allowance.unit == "A" else 1.0) for allowance in theirs]
     assert (None if ours is None else ours.watts()) == pytest.approx(min(watts, default=None))
 

@@ -1,4 +1,4 @@
-"""The configuration keys of a simulated charge point: what it tells of itself and what can be changed."""
+"""The configuration keys of OCPP 1.6: what a simulated charge point tells of itself and what can be changed."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from dispatch.simulator.machine import Settings
 from dispatch.simulator.persona import Persona
 from dispatch.simulator.resolver import RateUnit
 
@@ -23,10 +24,9 @@ class Configuration:
     """
 
     def __init__(
-        self, *, persona: Persona, units: tuple[RateUnit, ...], connectors: int, meter_interval_s: float
+        self, settings: Settings, *, persona: Persona, units: tuple[RateUnit, ...], connectors: int
     ) -> None:
-        self.meter_interval_s = meter_interval_s
-        self.heartbeat_interval_s = 0.0
+        self._settings = settings
         self._fixed = {
             "ChargeProfileMaxStackLevel": str(persona.max_stack_level),
             "ChargingScheduleAllowedChargingRateUnit": ",".join(UNIT_NAMES[unit] for unit in units),
@@ -61,13 +61,13 @@ class Configuration:
         if not value.isdecimal():
             return "Rejected"
         if key == "HeartbeatInterval":
-            self.heartbeat_interval_s = float(value)
+            self._settings.heartbeat_interval_s = float(value)
         else:
-            self.meter_interval_s = float(value)
+            self._settings.meter_interval_s = float(value)
         return "Accepted"
 
     def _writable(self) -> dict[str, float]:
         return {
-            "HeartbeatInterval": self.heartbeat_interval_s,
-            "MeterValueSampleInterval": self.meter_interval_s,
+            "HeartbeatInterval": self._settings.heartbeat_interval_s,
+            "MeterValueSampleInterval": self._settings.meter_interval_s,
         }
