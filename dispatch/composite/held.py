@@ -1,11 +1,12 @@
-"""From a stack of profiles to the limit in force: OCPP 1.6's rules, as step functions in absolute time. Pure."""
+"""The limit in force under profiles that the dispatcher has put on a charger: always Absolute, OCPP 1.6's rules."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from dispatch.composite.course import FOREVER, SECOND, Course, Step, lead, overlay, steps, ticks
 from dispatch.station import Purpose, RateUnit, SchedulePeriod, StationProfile, TransactionId
 from optimiser.units import NOMINAL_VOLTAGE_V
 
@@ -42,15 +43,7 @@ def limit_at(profile: StationProfile, instant: datetime) -> Limit | None:
     ``valid_from`` is included and ``valid_to`` is not; the last period holds until the duration is over, or
     for ever (OCPP 1.6 §7.8, §7.13).
     """
-    if profile.valid_from is not None and instant < profile.valid_from:
-        return None
-    if profile.valid_to is not None and instant >= profile.valid_to:
-        return None
-    elapsed_s = (instant - profile.start).total_seconds()
-    if profile.duration_s is not None and elapsed_s >= profile.duration_s:
-        return None
-    begun = [period for period in profile.periods if period.start_s <= elapsed_s]
-    return _limit(begun[-1], profile.unit) if begun else None
+    return next((step.value for step in steps(_course(profile, instant), 0, 1)), None)
 
 
 def effective_limit(
@@ -63,23 +56,8 @@ def effective_limit(
     a purpose the highest stack level with a period leads; the station's maximum is never passed
     (OCPP 1.6 §3.13.1). Without transaction the answer is for one that would begin now.
     """
-    found = [(profile, limit_at(profile, instant)) for profile in profiles]
-
-    def lead(purpose: Purpose) -> Limit | None:
-        with_period = [
-            (profile.connector_id > 0, profile.stack_level, limit)
-            for profile, limit in found
-            if limit is not None
-            and profile.purpose is purpose
-            and (purpose is not Purpose.TX or _belongs(profile, transaction_id))
-        ]
-        return max(with_period, key=lambda item: item[:2])[2] if with_period else None
-
-    chosen = lead(Purpose.TX) or lead(Purpose.TX_DEFAULT)
-    station_max = lead(Purpose.STATION_MAX)
-    if chosen is None or station_max is None:
-        return chosen or station_max
-    return min(chosen, station_max, key=Limit.watts)
+    rows = _rows(tuple(profiles), transaction_id=transaction_id, origin=instant, end=1)
+    return next(limit for _, limit in _limits(rows, end=1))
 
 
 def effective(
@@ -90,17 +68,16 @@ def effective(
     end: datetime | None = None,
 ) -> tuple[Segment, ...]:
     """The limit of a stack from ``start`` to ``end`` (None: for ever), without gaps, equal neighbours merged."""
-    edges = sorted(
-        {start, *(edge for profile in profiles for edge in profile_edges(profile) if edge > start)}
-    )
-    edges = [edge for edge in edges if end is None or edge < end]
+    until = FOREVER if end is None else ticks(end, start)
+    rows = _rows(profiles, transaction_id=transaction_id, origin=start, end=until)
     segments: list[Segment] = []
-    for edge, following in zip(edges, [*edges[1:], end], strict=True):
-        limit = effective_limit(profiles, transaction_id=transaction_id, instant=edge)
+    for edge, limit in _limits(rows, end=until):
         if segments and segments[-1].limit == limit:
-            segments[-1] = replace(segments[-1], end=following)
-        else:
-            segments.append(Segment(start=edge, end=following, limit=limit))
+            continue
+        begin = start + timedelta(microseconds=edge)
+        if segments:
+            segments[-1] = replace(segments[-1], end=begin)
+        segments.append(Segment(start=begin, end=end, limit=limit))
     return tuple(segments)
 
 
@@ -129,6 +106,42 @@ def equivalent(one: StationProfile, other: StationProfile, *, since: datetime) -
         return effective((profile,), transaction_id=profile.transaction_id, start=since)
 
     return place(one) == place(other) and steps(one) == steps(other)
+
+
+def _rows(
+    profiles: Sequence[StationProfile], *, transaction_id: TransactionId | None, origin: datetime, end: int
+) -> tuple[list[Step[Limit]], list[Step[Limit]]]:
+    """Who leads for the transaction, and the station's maximum: two rows that both hold."""
+
+    def leaders(purpose: Purpose) -> list[Course[Limit]]:
+        stack = [
+            profile
+            for profile in profiles
+            if profile.purpose is purpose and (purpose is not Purpose.TX or _belongs(profile, transaction_id))
+        ]
+        stack.sort(key=lambda profile: (profile.connector_id > 0, profile.stack_level), reverse=True)
+        return [_course(profile, origin) for profile in stack]
+
+    session = lead([*leaders(Purpose.TX), *leaders(Purpose.TX_DEFAULT)], 0, end)
+    return session, lead(leaders(Purpose.STATION_MAX), 0, end)
+
+
+def _limits(rows: Sequence[Sequence[Step[Limit]]], *, end: int) -> Iterator[tuple[int, Limit | None]]:
+    for edge, said in overlay(rows, 0, end):
+        held = [step.value for step in said if step is not None]
+        yield edge, min(held, key=Limit.watts, default=None)
+
+
+def _course(profile: StationProfile, origin: datetime) -> Course[Limit]:
+    periods = sorted(profile.periods, key=lambda period: period.start_s)
+    return Course(
+        anchor=ticks(profile.start, origin),
+        starts=tuple([period.start_s * SECOND for period in periods]),
+        values=tuple([_limit(period, profile.unit) for period in periods]),
+        length=None if profile.duration_s is None else profile.duration_s * SECOND,
+        valid_from=-FOREVER if profile.valid_from is None else ticks(profile.valid_from, origin),
+        valid_to=FOREVER if profile.valid_to is None else ticks(profile.valid_to, origin),
+    )
 
 
 def _belongs(profile: StationProfile, transaction_id: TransactionId | None) -> bool:
