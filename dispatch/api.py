@@ -21,19 +21,23 @@ from urllib.parse import quote
 
 import httpx
 import uvicorn
-from fastapi import Depends, FastAPI, HTTPException, Query
+from fastapi import Depends, FastAPI, HTTPException, Query, Request
+from fastapi.responses import JSONResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import AwareDatetime, Field, ValidationError
 
 from dispatch.address import Address
 from dispatch.station import (
     CompositeReply,
+    InstalledReply,
     LiveState,
+    ProfileFilter,
     RateUnit,
     Reply,
     StationProfile,
     Stations,
     StationsUnreachableError,
+    UnsendableError,
     Value,
 )
 
@@ -64,6 +68,21 @@ class MeterQuestion(Value):
     connector_id: int = Field(ge=0)
 
 
+class Setting(Value):
+    """A configuration key and the value that it shall have."""
+
+    key: str
+    value: str
+
+
+class StartQuestion(Value):
+    """A session to be begun."""
+
+    connector_id: int = Field(ge=0)
+    id_tag: str
+    profile: StationProfile | None = None
+
+
 def create_app(stations: Stations, *, token: str) -> FastAPI:
     """The API over some stations, for requests with this bearer token."""
 
@@ -79,6 +98,18 @@ def create_app(stations: Stations, *, token: str) -> FastAPI:
         openapi_url=None,
     )
 
+    @app.exception_handler(UnsendableError)
+    async def cannot_be_sent(_request: Request, error: Exception) -> JSONResponse:
+        return JSONResponse({"detail": str(error)}, 422)
+
+    _add_questions(app, stations)
+    _add_commands(app, stations)
+    return app
+
+
+def _add_questions(app: FastAPI, stations: Stations) -> None:
+    """What changes nothing on a charger."""
+
     @app.get("/v1/live")
     async def live() -> LiveState:
         return await stations.live()
@@ -89,16 +120,9 @@ def create_app(stations: Stations, *, token: str) -> FastAPI:
     ) -> LiveState:
         return await stations.wait_for_change(after=after, timeout_s=timeout_s)
 
-    @app.post("/v1/chargers/{charger_id:path}/profiles")
-    async def set_profile(charger_id: str, profile: StationProfile) -> Reply:
-        try:
-            return await stations.set_profile(charger_id, profile)
-        except ValueError as error:
-            raise HTTPException(422, str(error)) from error
-
-    @app.delete("/v1/chargers/{charger_id:path}/profiles/{profile_id}")
-    async def clear_profile(charger_id: str, profile_id: int) -> Reply:
-        return await stations.clear_profile(charger_id, profile_id)
+    @app.get("/v1/chargers/{charger_id:path}/profiles")
+    async def installed_profiles(charger_id: str) -> InstalledReply:
+        return await stations.installed_profiles(charger_id)
 
     @app.post("/v1/chargers/{charger_id:path}/composite-schedule")
     async def composite_schedule(charger_id: str, question: CompositeQuestion) -> CompositeReply:
@@ -113,7 +137,38 @@ def create_app(stations: Stations, *, token: str) -> FastAPI:
     async def trigger_meter_values(charger_id: str, question: MeterQuestion) -> Reply:
         return await stations.trigger_meter_values(charger_id, connector_id=question.connector_id)
 
-    return app
+
+def _add_commands(app: FastAPI, stations: Stations) -> None:
+    """What changes something on a charger."""
+
+    @app.post("/v1/chargers/{charger_id:path}/profiles")
+    async def set_profile(charger_id: str, profile: StationProfile) -> Reply:
+        return await stations.set_profile(charger_id, profile)
+
+    @app.post("/v1/chargers/{charger_id:path}/clear-profiles")
+    async def clear_profiles(charger_id: str, wanted: ProfileFilter) -> Reply:
+        return await stations.clear_profiles(charger_id, wanted)
+
+    @app.delete("/v1/chargers/{charger_id:path}/profiles/{profile_id}")
+    async def clear_profile(charger_id: str, profile_id: int) -> Reply:
+        return await stations.clear_profile(charger_id, profile_id)
+
+    @app.post("/v1/chargers/{charger_id:path}/configuration")
+    async def configure(charger_id: str, setting: Setting) -> Reply:
+        return await stations.configure(charger_id, setting.key, setting.value)
+
+    @app.post("/v1/chargers/{charger_id:path}/transactions")
+    async def start_transaction(charger_id: str, question: StartQuestion) -> Reply:
+        return await stations.start_transaction(
+            charger_id,
+            connector_id=question.connector_id,
+            id_tag=question.id_tag,
+            profile=question.profile,
+        )
+
+    @app.post("/v1/chargers/{charger_id:path}/reset")
+    async def reset(charger_id: str) -> Reply:
+        return await stations.reset(charger_id)
 
 
 class _Server(uvicorn.Server):
@@ -136,7 +191,7 @@ class _Server(uvicorn.Server):
 async def serving_api(stations: Stations, *, address: Address, token: str) -> AsyncIterator[Address]:
     """Serve the API for as long as the block lasts; yields where it listens.
 
-    Raises ValueError for an address that others than this machine can reach.
+    Raises UnsendableError for an address that others than this machine can reach.
     """
     if not address.is_loopback:
         raise ValueError(f"the API listens on loopback only: found {address}")
@@ -186,7 +241,7 @@ class ApiStations:
         return await self._ask(LiveState, "GET", "/live")
 
     async def set_profile(self, charger_id: str, profile: StationProfile) -> Reply:
-        """Install a profile. Raises ValueError for one that the station's OCPP version does not know."""
+        """Install a profile. Raises UnsendableError for one that must not be sent in its OCPP version."""
         return await self._ask(
             Reply, "POST", f"{_charger(charger_id)}/profiles", json=profile.model_dump(mode="json")
         )
@@ -194,6 +249,33 @@ class ApiStations:
     async def clear_profile(self, charger_id: str, profile_id: int) -> Reply:
         """Remove a profile by its id."""
         return await self._ask(Reply, "DELETE", f"{_charger(charger_id)}/profiles/{profile_id}")
+
+    async def clear_profiles(self, charger_id: str, wanted: ProfileFilter) -> Reply:
+        """Remove every profile that a filter means. Raises UnsendableError for a filter that must not be sent."""
+        path = f"{_charger(charger_id)}/clear-profiles"
+        return await self._ask(Reply, "POST", path, json=wanted.model_dump(mode="json"))
+
+    async def installed_profiles(self, charger_id: str) -> InstalledReply:
+        """Ask what the station holds."""
+        return await self._ask(InstalledReply, "GET", f"{_charger(charger_id)}/profiles")
+
+    async def configure(self, charger_id: str, key: str, value: str) -> Reply:
+        """Set a configuration key. Raises UnsendableError for a key or value that cannot be sent."""
+        setting = Setting(key=key, value=value)
+        path = f"{_charger(charger_id)}/configuration"
+        return await self._ask(Reply, "POST", path, json=setting.model_dump())
+
+    async def start_transaction(
+        self, charger_id: str, *, connector_id: int, id_tag: str, profile: StationProfile | None = None
+    ) -> Reply:
+        """Ask the station to begin a session. Raises UnsendableError for a profile that must not go with it."""
+        question = StartQuestion(connector_id=connector_id, id_tag=id_tag, profile=profile)
+        path = f"{_charger(charger_id)}/transactions"
+        return await self._ask(Reply, "POST", path, json=question.model_dump(mode="json"))
+
+    async def reset(self, charger_id: str) -> Reply:
+        """Ask the station to start anew."""
+        return await self._ask(Reply, "POST", f"{_charger(charger_id)}/reset")
 
     async def composite_schedule(
         self, charger_id: str, *, connector_id: int, duration_s: int, unit: RateUnit
@@ -229,7 +311,7 @@ class ApiStations:
         if response.status_code == httpx.codes.UNAUTHORIZED:
             raise StationsUnreachableError(f"{where} refuses the token")
         if response.status_code == httpx.codes.UNPROCESSABLE_ENTITY:
-            raise ValueError(f"{where} cannot send this: {response.text}")
+            raise UnsendableError(f"{where} cannot send this: {response.text}")
         try:
             response.raise_for_status()
             return kind.model_validate_json(response.content)

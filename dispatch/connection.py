@@ -14,13 +14,16 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NewType, Protocol
 
 from websockets.exceptions import ConnectionClosed
 
 log = logging.getLogger(__name__)
 
 CALL, CALL_RESULT, CALL_ERROR = 2, 3, 4
+
+JsonText = NewType("JsonText", str)
+"""A payload that is written already."""
 
 MAX_FRAME_BYTES = 2**20
 """Largest frame to be taken from a peer; give it to whatever opens the socket.
@@ -74,6 +77,24 @@ class CallAnswer:
     payload: Any = None
     code: str = ""
     description: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Framing:
+    """What the versions of OCPP-J say differently.
+
+    ``malformed`` is the error code for a call of the wrong shape. To a call whose id cannot be read goes an
+    error with the id ``unreadable_id``; None where the version knows no answer to it.
+    """
+
+    malformed: str
+    unreadable_id: str | None
+
+
+OCPP_16 = Framing(malformed="ProtocolError", unreadable_id=None)
+"""OCPP-J 1.6 §4.2.3."""
+OCPP_201 = Framing(malformed="RpcFrameworkError", unreadable_id="-1")
+"""OCPP 2.0.1 Part 4 §4.2.3 and §4.3."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,8 +167,10 @@ class Connection:
         on_call: OnCall,
         on_frame: OnFrame = _ignore_frame,
         call_timeout_s: float,
+        framing: Framing = OCPP_16,
     ) -> None:
         self._socket = socket
+        self._framing = framing
         self._on_call = on_call
         self._on_frame = on_frame
         self._call_timeout_s = call_timeout_s
@@ -165,7 +188,7 @@ class Connection:
                 for handler in handlers:
                     handler.cancel()
 
-    async def call(self, action: str, payload: Mapping[str, Any]) -> CallAnswer:
+    async def call(self, action: str, payload: Mapping[str, Any] | JsonText) -> CallAnswer:
         """Send a call and wait for what comes of it. Never raises for what a peer does or fails to do."""
         exchange = self._exchange
         if exchange.waiting >= MAX_CALLS_WAITING:
@@ -185,13 +208,14 @@ class Connection:
         self._end(reason or "the connection was closed")
         await self._socket.close(code, reason)
 
-    async def _call_in_turn(self, action: str, payload: Mapping[str, Any]) -> CallAnswer:
+    async def _call_in_turn(self, action: str, payload: Mapping[str, Any] | JsonText) -> CallAnswer:
         if self._exchange.is_closed:
             return CallAnswer(ending=Ending.NOT_CONNECTED, description="the connection was closed")
         message_id = str(uuid.uuid4())
         answer: asyncio.Future[CallAnswer] = asyncio.get_running_loop().create_future()
         self._exchange.pending = _Pending(action=action, message_id=message_id, answer=answer)
-        text = _text([CALL, message_id, action, payload])
+        written = payload if isinstance(payload, str) else _text(payload)
+        text = f'[{CALL},"{message_id}",{_text(action)},{written}]'
         self._on_frame(Frame(direction="out", text=text, message_id=message_id, action=action))
         try:
             async with asyncio.timeout(self._call_timeout_s):
@@ -233,10 +257,20 @@ class Connection:
         message_id, action = _word(document, 1), _word(document, 2)
         self._on_frame(Frame(direction="in", text=text, message_id=message_id, action=action))
         if message_id is None or len(message_id) > MAX_ID_LENGTH:
+            stand_in = self._framing.unreadable_id
+            if stand_in is not None:
+                description = (
+                    f"the id must be a text of at most {MAX_ID_LENGTH} characters that can be printed"
+                )
+                await self._send_answer(
+                    _error(stand_in, self._framing.malformed, description), stand_in, action
+                )
             return
         if action is None or len(document) != 4:
             description = "a call has a type, an id, an action and a payload"
-            await self._send_answer(_error(message_id, "ProtocolError", description), message_id, action)
+            await self._send_answer(
+                _error(message_id, self._framing.malformed, description), message_id, action
+            )
             return
         known = self._known(message_id, text)
         if known is None:
@@ -321,8 +355,8 @@ def _unanswered(message_id: str, reason: str) -> CallAnswer:
     return CallAnswer(ending=Ending.NO_ANSWER, message_id=message_id, description=reason)
 
 
-def _text(document: list[Any]) -> str:
-    return json.dumps(document, separators=(",", ":"), allow_nan=False)
+_text = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
+"""A document as JSON. Kept, because ``json.dumps`` with arguments makes an encoder for every call."""
 
 
 def _error(message_id: str, code: str, description: str) -> str:

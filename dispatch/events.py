@@ -58,9 +58,20 @@ class TransactionStarted(Event):
     kind: Literal["transaction_started"] = "transaction_started"
     connector_id: int
     transaction_id: TransactionId
-    id_tag: str
+    id_tag: str | None = None
     at: AwareDatetime
-    meter_start_kwh: float
+    meter_start_kwh: float | None = None
+
+
+class TransactionUpdated(Event):
+    """A session goes on, also one that was never seen to begin. ``state`` is OCPP's word, for people."""
+
+    kind: Literal["transaction_updated"] = "transaction_updated"
+    connector_id: int
+    transaction_id: TransactionId
+    id_tag: str | None = None
+    state: str | None = None
+    at: AwareDatetime
 
 
 class TransactionEnded(Event):
@@ -70,7 +81,7 @@ class TransactionEnded(Event):
     connector_id: int | None = None
     transaction_id: TransactionId
     at: AwareDatetime
-    meter_stop_kwh: float
+    meter_stop_kwh: float | None = None
     reason: str | None = None
 
 
@@ -83,7 +94,57 @@ class Metered(Event):
     reading: MeterReading
 
 
+class LimitedFromOutside(Event):
+    """A system beside us limits a charger (connector 0) or a connector; it is no fault of the charger's."""
+
+    kind: Literal["limited_from_outside"] = "limited_from_outside"
+    connector_id: int
+    source: str
+    is_grid_critical: bool | None = None
+
+
+class FreedFromOutside(Event):
+    """The limit of a system beside us is gone."""
+
+    kind: Literal["freed_from_outside"] = "freed_from_outside"
+    connector_id: int
+    source: str
+
+
+class NeedsTold(Event):
+    """A vehicle says what it needs (ISO 15118). Energy, power and current are those of the vehicle's own side."""
+
+    kind: Literal["needs_told"] = "needs_told"
+    connector_id: int
+    energy_kwh: float | None = None
+    departure: AwareDatetime | None = None
+    soc_percent: float | None = None
+    max_current_a: float | None = None
+    min_current_a: float | None = None
+    max_power_kw: float | None = None
+
+
+class SecurityNoticed(Event):
+    """A charger reports something that concerns its security, in OCPP's word."""
+
+    kind: Literal["security_noticed"] = "security_noticed"
+    what: str
+    at: AwareDatetime | None = None
+    detail: str | None = None
+
+
 StationEvent = Annotated[
-    Connected | Disconnected | Booted | StatusChanged | TransactionStarted | TransactionEnded | Metered,
+    Connected
+    | Disconnected
+    | Booted
+    | StatusChanged
+    | TransactionStarted
+    | TransactionUpdated
+    | TransactionEnded
+    | Metered
+    | LimitedFromOutside
+    | FreedFromOutside
+    | NeedsTold
+    | SecurityNoticed,
     Field(discriminator="kind"),
 ]

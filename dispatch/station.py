@@ -24,11 +24,24 @@ class Value(BaseModel):
 
 
 class Purpose(StrEnum):
-    """What a profile is for; OCPP's purposes under neutral names."""
+    """What a profile is for; OCPP's purposes under neutral names.
+
+    EXTERNAL is what a system beside us has put on a station: a station may report it, nobody here may send it.
+    """
 
     STATION_MAX = "station_max"
     TX_DEFAULT = "tx_default"
     TX = "tx"
+    EXTERNAL = "external"
+
+
+class ProfileKind(StrEnum):
+    """From when the periods of a profile count: from its start, again each day or week, or from the session's."""
+
+    ABSOLUTE = "absolute"
+    DAILY = "daily"
+    WEEKLY = "weekly"
+    RELATIVE = "relative"
 
 
 class SchedulePeriod(Value):
@@ -43,12 +56,17 @@ class SchedulePeriod(Value):
 
 
 class StationProfile(Value):
-    """A charging profile as it stands on a station, always Absolute and in UTC."""
+    """A charging profile as it stands on a station, in UTC.
+
+    ``start`` of a RELATIVE one is the instant that it is reckoned from here; it is not sent, the station has its
+    own. Of a DAILY or WEEKLY one it is the first of the instants at which its periods begin.
+    """
 
     profile_id: int
     connector_id: int
     purpose: Purpose
     stack_level: int
+    kind: ProfileKind = ProfileKind.ABSOLUTE
     start: AwareDatetime
     duration_s: int | None = None
     valid_from: AwareDatetime | None = None
@@ -93,6 +111,38 @@ class CompositeReply(Value):
     schedule: CompositeSchedule | None = None
 
 
+class ProfileFilter(Value):
+    """Which profiles are meant: those that have all of what is given. Nothing given is every profile."""
+
+    connector_id: int | None = None
+    purpose: Purpose | None = None
+    stack_level: int | None = None
+
+
+class InstalledProfile(Value):
+    """A profile that a station says it holds.
+
+    ``profile`` is None where it cannot be said in the values used here; ``description`` then has the station's
+    own words. ``source`` is who set it, in OCPP's word (CSO is us and our like).
+    """
+
+    profile_id: int
+    connector_id: int
+    source: str | None = None
+    profile: StationProfile | None = None
+    description: str = ""
+
+
+class InstalledReply(Value):
+    """What a station holds; ``profiles`` is None where it could not be read, empty where it holds none.
+
+    Where ``reply`` says that the station was only half-way through, ``profiles`` are those that came.
+    """
+
+    reply: Reply
+    profiles: tuple[InstalledProfile, ...] | None = None
+
+
 class MeterReading(Value):
     """What a connector measured at ``at`` (the sample's own time); None where the station did not say.
 
@@ -126,7 +176,11 @@ class ConnectorState(Value):
 
 
 class ChargerState(Value):
-    """What is known of one charger now; ``connected_since`` is None while it is away."""
+    """What is known of one charger now; ``connected_since`` is None while it is away.
+
+    ``configuration`` has OCPP 1.6's keys also for what other versions call by another name; what 1.6 does not
+    know stands under ``Component.Variable``.
+    """
 
     charger_id: str
     connected_since: AwareDatetime | None = None
@@ -159,10 +213,15 @@ class StationsUnreachableError(ConnectionError):
     """The holder of the sockets itself cannot be reached."""
 
 
+class UnsendableError(ValueError):
+    """What was asked must not be sent to any charger of its OCPP version; the message has every reason and clause."""
+
+
 class Stations(Protocol):
     """The verbs. Each ends within a bounded time; what a charger does or fails to do is a reply, never raised.
 
-    Raises :class:`StationsUnreachableError` where nobody holds the sockets.
+    Raises :class:`StationsUnreachableError` where nobody holds the sockets, :class:`UnsendableError` for what must
+    not be sent.
     """
 
     async def live(self) -> LiveState:
@@ -174,10 +233,27 @@ class Stations(Protocol):
     async def clear_profile(self, charger_id: str, profile_id: int) -> Reply:
         """Remove a profile by its id; a station that has none of it has accepted."""
 
+    async def clear_profiles(self, charger_id: str, wanted: ProfileFilter) -> Reply:
+        """Remove every profile that a filter means; a station that has none of them has accepted."""
+
+    async def installed_profiles(self, charger_id: str) -> InstalledReply:
+        """Ask what the station holds. OCPP 1.6 has no way to ask: its stations are REFUSED with that reason."""
+
     async def composite_schedule(
         self, charger_id: str, *, connector_id: int, duration_s: int, unit: RateUnit
     ) -> CompositeReply:
         """Ask what the station will allow from now on."""
+
+    async def configure(self, charger_id: str, key: str, value: str) -> Reply:
+        """Set a configuration key, by the name that ``ChargerState.configuration`` has for it."""
+
+    async def start_transaction(
+        self, charger_id: str, *, connector_id: int, id_tag: str, profile: StationProfile | None = None
+    ) -> Reply:
+        """Ask the station to begin a session; ``profile`` is for it, a TX one without transaction id."""
+
+    async def reset(self, charger_id: str) -> Reply:
+        """Ask the station to end its sessions in good order and start anew."""
 
     async def trigger_meter_values(self, charger_id: str, *, connector_id: int) -> Reply:
         """Ask for a meter reading now; it arrives in the live state."""

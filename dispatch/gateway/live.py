@@ -15,6 +15,7 @@ from dispatch.events import (
     StatusChanged,
     TransactionEnded,
     TransactionStarted,
+    TransactionUpdated,
 )
 from dispatch.journal import Journal
 from dispatch.station import ChargerState, ConnectorState, LiveState, MeterReading, Transaction, TransactionId
@@ -57,8 +58,9 @@ class LiveDepot:
         self._wake()
 
     def configured(self, charger_id: str, configuration: Mapping[str, str]) -> None:
-        """Take in what a charger says of its configuration."""
-        self._update(charger_id, configuration=dict(configuration))
+        """Take in what a charger says of its configuration, beside what it has said before."""
+        known = self._chargers[charger_id].configuration
+        self._update(charger_id, configuration=known | dict(configuration))
 
     def has_ended(self, charger_id: str, transaction_id: TransactionId) -> bool:
         """Whether a transaction is known to be over."""
@@ -110,6 +112,8 @@ class LiveDepot:
                         transaction_id=event.transaction_id, id_tag=event.id_tag, started_at=event.at
                     ),
                 )
+            case TransactionUpdated():
+                self._go_on(event)
             case TransactionEnded():
                 self._end(charger_id, event.transaction_id)
             case Metered():
@@ -136,6 +140,16 @@ class LiveDepot:
             if known is None or known.transaction_id != event.transaction_id:
                 transaction = Transaction(transaction_id=event.transaction_id, started_at=event.reading.at)
                 self._begin(event.charger_id, event.connector_id, transaction)
+
+    def _go_on(self, event: TransactionUpdated) -> None:
+        """A session that goes on, also one from before we knew this charger; its tag may be told only now."""
+        if self.has_ended(event.charger_id, event.transaction_id):
+            return
+        known = self._chargers[event.charger_id].connector(event.connector_id).transaction
+        if known is None or known.transaction_id != event.transaction_id:
+            known = Transaction(transaction_id=event.transaction_id, started_at=event.at)
+        tag = event.id_tag or known.id_tag
+        self._begin(event.charger_id, event.connector_id, known.model_copy(update={"id_tag": tag}))
 
     def _begin(self, charger_id: str, connector_id: int, transaction: Transaction) -> None:
         """A session on a connector, unless a later one is known there."""

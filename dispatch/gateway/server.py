@@ -19,12 +19,13 @@ from websockets.typing import Subprotocol
 from dispatch.address import Address
 from dispatch.api import serving_api
 from dispatch.connection import MAX_FRAME_BYTES
+from dispatch.dialects import SUBPROTOCOLS, choose
+from dispatch.gateway.desk import Surroundings
 from dispatch.gateway.live import Clock, LiveDepot
-from dispatch.gateway.session import Session, Surroundings
+from dispatch.gateway.session import Session
 from dispatch.gateway.settings import is_authenticated, listen_addresses
 from dispatch.gateway.sockets import SocketStations
 from dispatch.journal import Journal
-from dispatch.ocpp16 import SUBPROTOCOL
 from dispatch.station import Stations
 from optimiser.depot import Depot
 
@@ -72,15 +73,32 @@ class _Endpoint:
         response.headers["WWW-Authenticate"] = 'Basic realm="chargers", charset="UTF-8"'
         return response
 
+    def select_subprotocol(
+        self, connection: ServerConnection, offered: Sequence[Subprotocol]
+    ) -> Subprotocol | None:
+        """The protocol to speak. Without one in common the handshake is finished, and the socket closed.
+
+        (1.6-J §3.1.2.)
+        """
+        assert connection.request is not None, "the request has been checked"
+        charger = self.surroundings.depot.charger(_charger_id(connection.request.path))
+        dialect = choose(offered, preferred=charger.ocpp)
+        return None if dialect is None else Subprotocol(dialect.subprotocol)
+
     async def serve(self, socket: ServerConnection) -> None:
         """Serve one socket until it is closed."""
         assert socket.request is not None, "the handshake is over"
         charger_id = _charger_id(socket.request.path)
         if socket.subprotocol is None:
-            log.warning("%s offers no protocol that is served here, %s", charger_id, SUBPROTOCOL)
-            await socket.close(1002, f"only {SUBPROTOCOL} is served")
+            served = ", ".join(SUBPROTOCOLS)
+            log.warning("%s offers no protocol that is served here: %s", charger_id, served)
+            await socket.close(1002, f"served are {served}")
             return
-        session = Session(charger_id, socket, surroundings=self.surroundings)
+        dialect = SUBPROTOCOLS[socket.subprotocol]
+        expected = self.surroundings.depot.charger(charger_id).ocpp
+        if dialect.ocpp != expected:
+            log.warning("%s speaks OCPP %s, depot.yaml says %s", charger_id, dialect.ocpp, expected)
+        session = Session(charger_id, socket, dialect=dialect, surroundings=self.surroundings)
         older = self.sessions.get(charger_id)
         self.sessions[charger_id] = session
         try:
@@ -144,7 +162,7 @@ async def running(
             listen.host,
             listen.port,
             process_request=endpoint.check,
-            select_subprotocol=_select_subprotocol,
+            select_subprotocol=endpoint.select_subprotocol,
             compression=None,
             max_size=MAX_FRAME_BYTES,
             ping_interval=PING_S,
@@ -168,8 +186,3 @@ async def running(
 
 def _charger_id(path: str) -> str:
     return unquote(urlsplit(path).path.removeprefix("/"))
-
-
-def _select_subprotocol(_connection: ServerConnection, offered: Sequence[Subprotocol]) -> Subprotocol | None:
-    """Our protocol if it is offered. Without it the handshake is finished, and the socket closed (1.6-J §3.1.2)."""
-    return next((protocol for protocol in offered if protocol == SUBPROTOCOL), None)

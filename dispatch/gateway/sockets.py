@@ -1,4 +1,4 @@
-"""The verbs of ``station.py`` on live sockets."""
+"""The verbs of ``station.py`` on live sockets, each in the language of its charger."""
 
 from __future__ import annotations
 
@@ -6,11 +6,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from dispatch.connection import CallAnswer, Ending
+from dispatch.dialect import Speaker
 from dispatch.gateway.live import Clock, LiveDepot
 from dispatch.gateway.session import Session
-from dispatch.ocpp16 import requests
-from dispatch.station import CompositeReply, LiveState, RateUnit, Reply, StationProfile
+from dispatch.station import (
+    CompositeReply,
+    InstalledReply,
+    LiveState,
+    Outcome,
+    ProfileFilter,
+    RateUnit,
+    Reply,
+    StationProfile,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,37 +34,67 @@ class SocketStations:
         return self.live_depot.state()
 
     async def set_profile(self, charger_id: str, profile: StationProfile) -> Reply:
-        """Install a profile. Raises ValueError for one that OCPP 1.6 does not know."""
-        return requests.reply(
-            await self._call(charger_id, requests.set_charging_profile(profile)), at=self.clock()
-        )
+        """Install a profile. Raises UnsendableError for one that must not be sent in the charger's OCPP version."""
+        speaker = self._speaker(charger_id)
+        return self._away(charger_id) if speaker is None else await speaker.set_profile(profile)
 
     async def clear_profile(self, charger_id: str, profile_id: int) -> Reply:
         """Remove a profile by its id."""
-        answer = await self._call(charger_id, requests.clear_charging_profile(profile_id))
-        return requests.clear_reply(answer, at=self.clock())
+        speaker = self._speaker(charger_id)
+        return self._away(charger_id) if speaker is None else await speaker.clear_profile(profile_id)
+
+    async def clear_profiles(self, charger_id: str, wanted: ProfileFilter) -> Reply:
+        """Remove every profile that a filter means. Raises UnsendableError for a filter that must not be sent."""
+        speaker = self._speaker(charger_id)
+        return self._away(charger_id) if speaker is None else await speaker.clear_profiles(wanted)
+
+    async def installed_profiles(self, charger_id: str) -> InstalledReply:
+        """Ask what the station holds."""
+        speaker = self._speaker(charger_id)
+        if speaker is None:
+            return InstalledReply(reply=self._away(charger_id))
+        return await speaker.installed_profiles()
 
     async def composite_schedule(
         self, charger_id: str, *, connector_id: int, duration_s: int, unit: RateUnit
     ) -> CompositeReply:
         """Ask what the station will allow from now on."""
-        request = requests.get_composite_schedule(connector_id=connector_id, duration_s=duration_s, unit=unit)
-        answer = await self._call(charger_id, request)
-        return requests.composite_reply(
-            answer, at=self.clock(), connector_id=connector_id, duration_s=duration_s
-        )
+        speaker = self._speaker(charger_id)
+        if speaker is None:
+            return CompositeReply(reply=self._away(charger_id))
+        return await speaker.composite_schedule(connector_id=connector_id, duration_s=duration_s, unit=unit)
+
+    async def configure(self, charger_id: str, key: str, value: str) -> Reply:
+        """Set a configuration key. Raises UnsendableError for a key or value that cannot be sent."""
+        speaker = self._speaker(charger_id)
+        return self._away(charger_id) if speaker is None else await speaker.configure(key, value)
+
+    async def start_transaction(
+        self, charger_id: str, *, connector_id: int, id_tag: str, profile: StationProfile | None = None
+    ) -> Reply:
+        """Ask the station to begin a session. Raises UnsendableError for a profile that must not go with it."""
+        speaker = self._speaker(charger_id)
+        if speaker is None:
+            return self._away(charger_id)
+        return await speaker.start_transaction(connector_id=connector_id, id_tag=id_tag, profile=profile)
+
+    async def reset(self, charger_id: str) -> Reply:
+        """Ask the station to start anew."""
+        speaker = self._speaker(charger_id)
+        return self._away(charger_id) if speaker is None else await speaker.reset()
 
     async def trigger_meter_values(self, charger_id: str, *, connector_id: int) -> Reply:
         """Ask for a meter reading now."""
-        answer = await self._call(charger_id, requests.trigger_meter_values(connector_id))
-        return requests.reply(answer, at=self.clock())
+        speaker = self._speaker(charger_id)
+        return self._away(charger_id) if speaker is None else await speaker.trigger_meter_values(connector_id)
 
     async def wait_for_change(self, *, after: datetime, timeout_s: float) -> LiveState:
         """The live state as soon as an event later than ``after`` has arrived, or when the time is over."""
         return await self.live_depot.wait_for_change(after=after, timeout_s=timeout_s)
 
-    async def _call(self, charger_id: str, request: requests.Request) -> CallAnswer:
+    def _speaker(self, charger_id: str) -> Speaker | None:
         session = self.sessions.get(charger_id)
-        if session is None:
-            return CallAnswer(ending=Ending.NOT_CONNECTED, description=f"{charger_id} is not connected")
-        return await session.connection.call(request.action, request.payload)
+        return None if session is None else session.speaker
+
+    def _away(self, charger_id: str) -> Reply:
+        return Reply(outcome=Outcome.NOT_CONNECTED, reason=f"{charger_id} is not connected", at=self.clock())

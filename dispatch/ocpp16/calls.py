@@ -12,7 +12,7 @@ from typing import Any
 
 from ocpp.v16.enums import Action, AuthorizationStatus, DataTransferStatus, RegistrationStatus
 
-from dispatch.events import Booted, Metered, StatusChanged
+from dispatch.events import Booted, Metered, SecurityNoticed, StatusChanged
 from dispatch.ocpp16.metering import readings
 from dispatch.payload import Codes, Fields, read_instant
 from dispatch.station import MeterReading
@@ -23,7 +23,6 @@ ACKNOWLEDGED = frozenset(
         Action.diagnostics_status_notification,
         Action.firmware_status_notification,
         Action.log_status_notification,
-        Action.security_event_notification,
         Action.signed_firmware_status_notification,
     }
 )
@@ -118,6 +117,18 @@ def metered(payload: Any, *, charger_id: str, received_at: datetime) -> tuple[Me
             reading=reading,
         )
         for reading in readings(fields.objects("meterValue"), received_at=received_at)
+    )
+
+
+def security_noticed(payload: Any, *, charger_id: str, received_at: datetime) -> SecurityNoticed:
+    """SecurityEventNotification (1.6 security whitepaper)."""
+    fields = _fields(payload, Action.security_event_notification)
+    return SecurityNoticed(
+        charger_id=charger_id,
+        received_at=received_at,
+        what=fields.text("type"),
+        at=read_instant(fields.values.get("timestamp")),
+        detail=fields.optional_text("techInfo"),
     )
 
 

@@ -1,15 +1,13 @@
 """What we ask of a charge point in OCPP 1.6, and what its answers mean.
 
 Requests are valid by construction: whole seconds with Z, at most one decimal, nothing null, nothing that its
-purpose forbids. What cannot be said in 1.6 raises ValueError here and never reaches a charge point. Answers are
-read as they come; whatever is wrong with one becomes a reply.
+purpose forbids. What must not be sent in 1.6 raises UnsendableError here, with the clause, and never reaches a charge
+point. Answers are read as they come; whatever is wrong with one becomes a reply.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -17,38 +15,49 @@ from ocpp.v16.enums import (
     Action,
     ChargingProfileKindType,
     ChargingProfilePurposeType,
-    ChargingRateUnitType,
     ClearChargingProfileStatus,
     ConfigurationKey,
-    GenericStatus,
+    ConfigurationStatus,
     MessageTrigger,
+    RecurrencyKind,
+    ResetType,
 )
 
-from dispatch.connection import CallAnswer, Ending, printable
-from dispatch.payload import read_instant, read_integer, read_number
+from dispatch.connection import CallAnswer, JsonText, printable
+from dispatch.dialect import Request, reply, reply_with
+from dispatch.payload import read_instant
+from dispatch.schedules import Flaw, WrittenPeriods, read_duration_s, read_periods, read_unit, write_periods
 from dispatch.station import (
     CompositeReply,
     CompositeSchedule,
     Outcome,
+    ProfileFilter,
+    ProfileKind,
     Purpose,
     RateUnit,
     Reply,
-    SchedulePeriod,
     StationProfile,
+    UnsendableError,
 )
 from optimiser.horizon import format_instant
-from optimiser.units import floor_to_step
-
-LIMIT_STEP = 0.1
-"""A limit has at most one decimal (1.6 schema, ``multipleOf`` 0.1). [A or W]"""
-
-LONGEST_S = 365 * 24 * 3600
-"""What a charge point says about later than in a year is left out; some answer with 270,000 years. [s]"""
 
 PURPOSES = {
     Purpose.STATION_MAX: ChargingProfilePurposeType.charge_point_max_profile,
     Purpose.TX_DEFAULT: ChargingProfilePurposeType.tx_default_profile,
     Purpose.TX: ChargingProfilePurposeType.tx_profile,
+}
+
+KINDS = {
+    ProfileKind.ABSOLUTE: {"chargingProfileKind": ChargingProfileKindType.absolute.value},
+    ProfileKind.RELATIVE: {"chargingProfileKind": ChargingProfileKindType.relative.value},
+    ProfileKind.DAILY: {
+        "chargingProfileKind": ChargingProfileKindType.recurring.value,
+        "recurrencyKind": RecurrencyKind.daily.value,
+    },
+    ProfileKind.WEEKLY: {
+        "chargingProfileKind": ChargingProfileKindType.recurring.value,
+        "recurrencyKind": RecurrencyKind.weekly.value,
+    },
 }
 
 SMART_CHARGING_KEYS = (
@@ -62,85 +71,105 @@ SMART_CHARGING_KEYS = (
 """The configuration keys that say what a charge point can hold (OCPP 1.6 §9.4)."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Request:
-    """A call of ours: its action and payload."""
-
-    action: str
-    payload: dict[str, Any]
+LONGEST_ID_TAG, LONGEST_KEY, LONGEST_VALUE = 20, 50, 500
+"""Characters of an idTag, of a configuration key and of its value (CiString types of OCPP 1.6 §7)."""
+NO_PERIODS = '"chargingSchedulePeriod":[]'
+"""Where the text of the periods goes in the text of a payload."""
 
 
 def set_charging_profile(profile: StationProfile) -> Request:
-    """Install a profile. Raises ValueError for one that 1.6 does not know."""
-    _check(profile)
-    schedule: dict[str, Any] = {
-        "startSchedule": format_instant(profile.start),
-        "chargingRateUnit": profile.unit,
-        "chargingSchedulePeriod": [_period(period) for period in profile.periods],
-    }
-    if profile.duration_s is not None:
-        schedule["duration"] = profile.duration_s
-    charging_profile: dict[str, Any] = {
-        "chargingProfileId": profile.profile_id,
-        "stackLevel": profile.stack_level,
-        "chargingProfilePurpose": PURPOSES[profile.purpose].value,
-        "chargingProfileKind": ChargingProfileKindType.absolute.value,
-        "chargingSchedule": schedule,
-    }
-    if profile.transaction_id is not None:
-        charging_profile["transactionId"] = profile.transaction_id
-    if profile.valid_from is not None:
-        charging_profile["validFrom"] = format_instant(profile.valid_from)
-    if profile.valid_to is not None:
-        charging_profile["validTo"] = format_instant(profile.valid_to)
-    payload = {"connectorId": profile.connector_id, "csChargingProfiles": charging_profile}
-    return Request(action=Action.set_charging_profile.value, payload=payload)
+    """Install a profile. Raises UnsendableError, with all reasons, for one that must not be sent in 1.6."""
+    periods = write_periods(profile.periods)
+    _refuse(profile, [*_problems(profile, periods), *_placement_problems(profile)])
+    payload = {"connectorId": profile.connector_id, "csChargingProfiles": _charging_profile(profile)}
+    return _with_periods(Action.set_charging_profile, payload, periods)
+
+
+def remote_start_transaction(
+    *, connector_id: int, id_tag: str, profile: StationProfile | None = None
+) -> Request:
+    """Ask for a session. Its profile is a TxProfile without transaction id (1.6 §5.16.2); UnsendableError for any other."""
+    payload: dict[str, Any] = {"connectorId": connector_id, "idTag": id_tag}
+    if not 0 < len(id_tag) <= LONGEST_ID_TAG:
+        raise UnsendableError(
+            f"id tag {id_tag!r}: a tag has 1 to {LONGEST_ID_TAG} characters (OCPP 1.6, CiString20Type)"
+        )
+    if connector_id < 1:
+        raise UnsendableError("a session needs a connector above 0 (OCPP 1.6 §6.33)")
+    if profile is None:
+        return Request.of(Action.remote_start_transaction.value, payload)
+    periods = write_periods(profile.periods)
+    is_tx = profile.purpose is Purpose.TX
+    problems = [
+        (not is_tx, "the profile of a remote start must be a TxProfile (OCPP 1.6 §5.16.2)"),
+        (profile.transaction_id is not None, "it must not have a transaction id yet (OCPP 1.6 §5.16.2)"),
+        (profile.connector_id != connector_id, "it must be for the connector of the session"),
+    ]
+    _refuse(profile, [*_problems(profile, periods), *problems])
+    payload["chargingProfile"] = _charging_profile(profile)
+    return _with_periods(Action.remote_start_transaction, payload, periods)
 
 
 def clear_charging_profile(profile_id: int) -> Request:
-    """Remove a profile by its id alone (the other criteria do not work alike on all chargers)."""
-    return Request(action=Action.clear_charging_profile.value, payload={"id": profile_id})
+    """Remove a profile by its id alone: with an id the other fields are ignored (errata 3.26)."""
+    return Request.of(Action.clear_charging_profile.value, {"id": profile_id})
+
+
+def clear_charging_profiles(wanted: ProfileFilter) -> Request:
+    """Remove all profiles that have what is given; with nothing given, all there are (errata 3.25)."""
+    payload: dict[str, Any] = {}
+    if wanted.connector_id is not None:
+        payload["connectorId"] = wanted.connector_id
+    if wanted.purpose is not None:
+        payload["chargingProfilePurpose"] = _purpose(wanted.purpose)
+    if wanted.stack_level is not None:
+        payload["stackLevel"] = wanted.stack_level
+    return Request.of(Action.clear_charging_profile.value, payload)
 
 
 def get_composite_schedule(*, connector_id: int, duration_s: int, unit: RateUnit) -> Request:
     """Ask what a connector will be allowed from now on."""
     payload = {"connectorId": connector_id, "duration": duration_s, "chargingRateUnit": unit}
-    return Request(action=Action.get_composite_schedule.value, payload=payload)
+    if unit not in {"A", "W"}:
+        raise UnsendableError(f"unit {unit!r}: must be A or W (OCPP 1.6 errata 3.24)")
+    return Request.of(Action.get_composite_schedule.value, payload)
 
 
 def get_configuration(keys: Collection[str]) -> Request:
     """Ask for the values of configuration keys."""
-    return Request(action=Action.get_configuration.value, payload={"key": list(keys)})
+    return Request.of(Action.get_configuration.value, {"key": list(keys)})
+
+
+def change_configuration(key: str, value: str) -> Request:
+    """Set a configuration key. Raises UnsendableError for what is longer than 1.6 allows (§6.9)."""
+    if not 0 < len(key) <= LONGEST_KEY or len(value) > LONGEST_VALUE:
+        raise UnsendableError(
+            f"{key}={value}: a key has 1 to {LONGEST_KEY} characters, a value at most {LONGEST_VALUE} (OCPP 1.6 §6.9)"
+        )
+    return Request.of(Action.change_configuration.value, {"key": key, "value": value})
+
+
+def reset() -> Request:
+    """Ask for a restart after the sessions have been ended in good order."""
+    return Request.of(Action.reset.value, {"type": ResetType.soft.value})
 
 
 def trigger_meter_values(connector_id: int) -> Request:
     """Ask a connector for its meter values."""
     payload = {"requestedMessage": MessageTrigger.meter_values.value, "connectorId": connector_id}
-    return Request(action=Action.trigger_message.value, payload=payload)
-
-
-def reply(answer: CallAnswer, *, at: datetime) -> Reply:
-    """What came of a request that is answered with a status. Only "Accepted" is accepted, in any case."""
-    if answer.ending is Ending.NOT_CONNECTED:
-        outcome, reason = Outcome.NOT_CONNECTED, answer.description
-    elif answer.ending is Ending.NO_ANSWER:
-        outcome, reason = Outcome.NO_ANSWER, answer.description
-    elif answer.ending is Ending.ERROR:
-        outcome, reason = Outcome.REFUSED, ": ".join(filter(None, (answer.code, answer.description)))
-    else:
-        status = _status(answer)
-        is_accepted = status.lower() == GenericStatus.accepted.lower()
-        outcome = Outcome.ACCEPTED if is_accepted else Outcome.REFUSED
-        reason = "" if is_accepted else status or "answered without a status"
-    return Reply(outcome=outcome, reason=printable(reason), message_id=answer.message_id, at=at)
+    return Request.of(Action.trigger_message.value, payload)
 
 
 def clear_reply(answer: CallAnswer, *, at: datetime) -> Reply:
-    """What came of removing a profile: a charge point that has none of it, "Unknown", has done what we want."""
-    result = reply(answer, at=at)
-    if _status(answer).lower() == ClearChargingProfileStatus.unknown.lower():
-        return result.model_copy(update={"outcome": Outcome.ACCEPTED, "reason": "it had no such profile"})
-    return result
+    """What came of removing: a charge point that has none of it, "Unknown", has done what we want."""
+    unknown = ClearChargingProfileStatus.unknown.value
+    return reply_with(answer, at=at, also_accepted={unknown: "it had no such profile"})
+
+
+def configuration_reply(answer: CallAnswer, *, at: datetime) -> Reply:
+    """What came of setting a configuration key."""
+    later = ConfigurationStatus.reboot_required.value
+    return reply_with(answer, at=at, also_accepted={later: "it holds after a reboot"})
 
 
 def composite_reply(
@@ -171,46 +200,88 @@ def configuration(answer: CallAnswer) -> dict[str, str]:
     return values
 
 
-def _check(profile: StationProfile) -> None:
-    is_tx = profile.purpose is Purpose.TX
-    starts = [period.start_s for period in profile.periods]
-    problems = [
-        (not starts or starts[0] != 0, "the first period must start at 0 s"),
-        (starts != sorted(set(starts)), "periods must ascend"),
+def _problems(profile: StationProfile, periods: WrittenPeriods) -> list[tuple[bool, str]]:
+    """What must not be, wherever the profile goes."""
+    valid_from, valid_to = profile.valid_from, profile.valid_to
+    flaws = [(flaw in periods.flaws, f"{flaw} (OCPP 1.6 §7.14)") for flaw in Flaw]
+    return [
+        *flaws,
+        (profile.stack_level < 0, "a stack level is 0 or above (OCPP 1.6 §7.8)"),
         (
-            any(not math.isfinite(p.limit) or p.limit < 0 for p in profile.periods),
-            "a limit must be 0 or above",
+            profile.duration_s is not None and profile.duration_s < 1,
+            "a duration is above 0 s (OCPP 1.6 §7.13)",
         ),
+        (
+            valid_from is not None and valid_to is not None and valid_to <= valid_from,
+            "it must be valid for some time: validTo after validFrom (OCPP 1.6 §7.8)",
+        ),
+        (profile.purpose is Purpose.EXTERNAL, "OCPP 1.6 §7.11 has no purpose for limits from outside"),
+    ]
+
+
+def _placement_problems(profile: StationProfile) -> list[tuple[bool, str]]:
+    """What must not be where a profile is installed by itself."""
+    is_tx, is_max = profile.purpose is Purpose.TX, profile.purpose is Purpose.STATION_MAX
+    return [
         (
             is_tx and not isinstance(profile.transaction_id, int),
-            "a TxProfile needs an integer transaction id",
+            "a TxProfile needs an integer transaction id (OCPP 1.6 §5.16.1)",
         ),
-        (not is_tx and profile.transaction_id is not None, "only a TxProfile has a transaction id"),
-        (is_tx and profile.connector_id < 1, "a TxProfile needs a connector"),
         (
-            profile.purpose is Purpose.STATION_MAX and profile.connector_id != 0,
-            "a ChargePointMaxProfile is for connector 0",
+            not is_tx and profile.transaction_id is not None,
+            "only a TxProfile has a transaction id (OCPP 1.6 §7.8)",
+        ),
+        (is_tx and profile.connector_id < 1, "a TxProfile needs a connector above 0 (OCPP 1.6 §3.13.1)"),
+        (
+            is_max and profile.connector_id != 0,
+            "a ChargePointMaxProfile is for connector 0 (OCPP 1.6 §3.13.1)",
+        ),
+        (
+            is_max and profile.kind is ProfileKind.RELATIVE,
+            "a ChargePointMaxProfile cannot be Relative: a charge point has no session (OCPP 1.6 §3.13.1)",
         ),
     ]
+
+
+def _refuse(profile: StationProfile, problems: list[tuple[bool, str]]) -> None:
     found = [problem for is_wrong, problem in problems if is_wrong]
     if found:
-        raise ValueError(f"profile {profile.profile_id}: {'; '.join(found)}")
+        raise UnsendableError(f"profile {profile.profile_id}: {'; '.join(found)}")
 
 
-def _period(period: SchedulePeriod) -> dict[str, Any]:
-    limit = floor_to_step(period.limit, LIMIT_STEP)
+def _charging_profile(profile: StationProfile) -> dict[str, Any]:
+    """The profile without the text of its periods."""
+    schedule: dict[str, Any] = {"chargingRateUnit": profile.unit, "chargingSchedulePeriod": []}
+    if profile.kind is not ProfileKind.RELATIVE:
+        schedule["startSchedule"] = format_instant(profile.start)
+    if profile.duration_s is not None:
+        schedule["duration"] = profile.duration_s
     fields: dict[str, Any] = {
-        "startPeriod": period.start_s,
-        "limit": int(limit) if limit.is_integer() else limit,
+        "chargingProfileId": profile.profile_id,
+        "stackLevel": profile.stack_level,
+        "chargingProfilePurpose": _purpose(profile.purpose),
+        **KINDS[profile.kind],
+        "chargingSchedule": schedule,
     }
-    if period.number_phases is not None:
-        fields["numberPhases"] = period.number_phases
+    if profile.transaction_id is not None:
+        fields["transactionId"] = profile.transaction_id
+    if profile.valid_from is not None:
+        fields["validFrom"] = format_instant(profile.valid_from)
+    if profile.valid_to is not None:
+        fields["validTo"] = format_instant(profile.valid_to)
     return fields
 
 
-def _status(answer: CallAnswer) -> str:
-    status = answer.payload.get("status") if isinstance(answer.payload, dict) else None
-    return status.strip() if isinstance(status, str) else ""
+def _with_periods(action: Action, payload: dict[str, Any], periods: WrittenPeriods) -> Request:
+    text = Request.of(action.value, payload).text
+    whole = text.replace(NO_PERIODS, f"{NO_PERIODS[:-1]}{periods.text}]", 1)
+    return Request(action=action.value, text=JsonText(whole))
+
+
+def _purpose(purpose: Purpose) -> str:
+    if purpose not in PURPOSES:
+        raise UnsendableError(f"purpose {purpose}: OCPP 1.6 §7.11 has none for limits from outside")
+    return str(PURPOSES[purpose].value)
 
 
 def _composite(
@@ -219,41 +290,17 @@ def _composite(
     schedule = payload.get("chargingSchedule")
     if not isinstance(schedule, dict):
         return None
-    unit = _unit(schedule.get("chargingRateUnit"))
-    periods = _composite_periods(schedule.get("chargingSchedulePeriod"))
+    unit = read_unit(schedule.get("chargingRateUnit"))
+    periods = read_periods(schedule.get("chargingSchedulePeriod"))
     if unit is None or not periods:
         return None
-    start = read_instant(payload.get("scheduleStart")) or read_instant(schedule.get("startSchedule")) or at
-    duration = read_integer(schedule.get("duration"))
     return CompositeSchedule(
         connector_id=connector_id,
-        start=start,
-        duration_s=min(duration, LONGEST_S) if duration is not None and duration > 0 else duration_s,
+        start=read_instant(payload.get("scheduleStart")) or read_instant(schedule.get("startSchedule")) or at,
+        duration_s=read_duration_s(schedule.get("duration")) or duration_s,
         unit=unit,
         periods=periods,
     )
-
-
-def _composite_periods(periods: Any) -> tuple[SchedulePeriod, ...]:
-    """The periods in ascending order; none at all if one of them cannot be read."""
-    read: list[SchedulePeriod] = []
-    for period in periods if isinstance(periods, list) else []:
-        fields = period if isinstance(period, dict) else {}
-        start, limit = read_integer(fields.get("startPeriod")), read_number(fields.get("limit"))
-        if start is None or start < 0 or limit is None:
-            return ()
-        phases = read_integer(fields.get("numberPhases"))
-        # MicroOcpp says -1 for "no limit", and then also -1 phases.
-        number_phases = phases if phases is not None and phases > 0 else None
-        if start < LONGEST_S:
-            read.append(SchedulePeriod(start_s=start, limit=limit, number_phases=number_phases))
-    return tuple(sorted(read, key=lambda period: period.start_s))
-
-
-def _unit(unit: Any) -> RateUnit | None:
-    if unit == ChargingRateUnitType.amps:
-        return "A"
-    return "W" if unit == ChargingRateUnitType.watts else None
 
 
 def _known_spelling(key: str) -> str:

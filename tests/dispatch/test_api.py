@@ -18,13 +18,17 @@ from dispatch.station import (
     ChargerState,
     CompositeReply,
     CompositeSchedule,
+    InstalledProfile,
+    InstalledReply,
     LiveState,
     Outcome,
+    ProfileFilter,
     Purpose,
     Reply,
     SchedulePeriod,
     StationProfile,
     StationsUnreachableError,
+    UnsendableError,
 )
 from tests.dispatch.gateway_builders import NOW, TOKEN, a_charge_point, a_gateway
 
@@ -56,6 +60,16 @@ PROFILE = StationProfile(
 )
 
 
+FILTER = ProfileFilter(connector_id=1, purpose=Purpose.TX_DEFAULT, stack_level=0)
+INSTALLED = InstalledReply(
+    reply=REPLY,
+    profiles=(
+        InstalledProfile(profile_id=7, connector_id=1, source="CSO", profile=PROFILE),
+        InstalledProfile(profile_id=8, connector_id=0, description="two schedules"),
+    ),
+)
+
+
 @dataclass(kw_only=True)
 class Recorded:
     """Stations that answer always the same and remember what they were asked."""
@@ -67,12 +81,32 @@ class Recorded:
 
     async def set_profile(self, charger_id: str, profile: StationProfile) -> Reply:
         if profile.profile_id == 666:
-            raise ValueError("a limit must be 0 or above")
+            raise UnsendableError("a limit must be 0 or above")
         self.asked.append((charger_id, profile))
         return REPLY
 
     async def clear_profile(self, charger_id: str, profile_id: int) -> Reply:
         self.asked.append((charger_id, profile_id))
+        return REPLY
+
+    async def clear_profiles(self, charger_id: str, wanted: ProfileFilter) -> Reply:
+        self.asked.append((charger_id, wanted))
+        return REPLY
+
+    async def installed_profiles(self, charger_id: str) -> InstalledReply:
+        self.asked.append((charger_id, "installed"))
+        return INSTALLED
+
+    async def configure(self, charger_id: str, key: str, value: str) -> Reply:
+        self.asked.append((charger_id, key, value))
+        return REPLY
+
+    async def start_transaction(self, charger_id: str, **question: Any) -> Reply:
+        self.asked.append((charger_id, question))
+        return REPLY
+
+    async def reset(self, charger_id: str) -> Reply:
+        self.asked.append((charger_id, "reset"))
         return REPLY
 
     async def composite_schedule(self, charger_id: str, **question: Any) -> CompositeReply:
@@ -101,6 +135,12 @@ async def test_every_verb_arrives_and_comes_back_as_it_is() -> None:
         assert await stations.live() == STATE
         assert await stations.set_profile(CHARGER_ID, PROFILE) == REPLY
         assert await stations.clear_profile(CHARGER_ID, 7) == REPLY
+        assert await stations.clear_profiles(CHARGER_ID, FILTER) == REPLY
+        assert await stations.installed_profiles(CHARGER_ID) == INSTALLED
+        assert await stations.configure(CHARGER_ID, "MeterValueSampleInterval", "60") == REPLY
+        start: dict[str, Any] = {"connector_id": 1, "id_tag": "TAG", "profile": PROFILE}
+        assert await stations.start_transaction(CHARGER_ID, **start) == REPLY
+        assert await stations.reset(CHARGER_ID) == REPLY
         question: dict[str, Any] = {"connector_id": 1, "duration_s": 300, "unit": "W"}
         assert await stations.composite_schedule(CHARGER_ID, **question) == COMPOSITE
         assert await stations.trigger_meter_values(CHARGER_ID, connector_id=2) == REPLY
@@ -108,6 +148,11 @@ async def test_every_verb_arrives_and_comes_back_as_it_is() -> None:
     assert recorded.asked == [
         (CHARGER_ID, PROFILE),
         (CHARGER_ID, 7),
+        (CHARGER_ID, FILTER),
+        (CHARGER_ID, "installed"),
+        (CHARGER_ID, "MeterValueSampleInterval", "60"),
+        (CHARGER_ID, start),
+        (CHARGER_ID, "reset"),
         (CHARGER_ID, question),
         (CHARGER_ID, 2),
         {"after": NOW, "timeout_s": 1.5},

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dispatch import dialect
 from dispatch.connection import CallAnswer, Ending
 from dispatch.ocpp16 import requests
 from dispatch.station import CompositeReply, Outcome, RateUnit, SchedulePeriod
@@ -42,7 +43,7 @@ def a_result(payload: Any) -> CallAnswer:
     ],
 )
 def test_every_ending_becomes_one_reply(answer: CallAnswer, outcome: Outcome, reason: str) -> None:
-    reply = requests.reply(answer, at=NOW)
+    reply = dialect.reply(answer, at=NOW)
     assert (reply.outcome, reply.reason, reply.message_id, reply.at) == (
         outcome,
         reason,

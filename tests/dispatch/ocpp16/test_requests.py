@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft4Validator
 
+from dispatch.dialect import Request
 from dispatch.ocpp16 import requests
 from dispatch.station import Purpose, SchedulePeriod, StationProfile
 
@@ -26,9 +27,9 @@ def a_validator(name: str) -> Draft4Validator:
     return Draft4Validator(schema)
 
 
-def on_the_wire(request: requests.Request) -> str:
+def on_the_wire(request: Request) -> str:
     """The payload as text, after it has passed the schema of its action. Decimal, because 5.7 is no double."""
-    text = json.dumps(request.payload, allow_nan=False)
+    text = request.text
     a_validator(request.action).validate(json.loads(text, parse_float=Decimal))
     assert "null" not in text
     return text
@@ -112,7 +113,7 @@ def test_a_limit_is_cut_down_to_one_decimal_and_written_without_noise(limit: flo
     text = on_the_wire(
         requests.set_charging_profile(a_profile(periods=(SchedulePeriod(start_s=0, limit=limit),)))
     )
-    assert f'"limit": {sent}}}' in text
+    assert f'"limit":{sent}}}' in text
 
 
 @given(limit=st.floats(min_value=0, max_value=1e6))
@@ -125,7 +126,7 @@ def test_a_limit_is_never_sent_higher_than_it_is(limit: float) -> None:
 def test_a_time_is_sent_in_utc_with_whole_seconds_and_z() -> None:
     berlin = datetime.fromisoformat("2025-11-10T20:30:00.987654+01:00")
     text = on_the_wire(requests.set_charging_profile(a_profile(start=berlin)))
-    assert '"startSchedule": "2025-11-10T19:30:00Z"' in text
+    assert '"startSchedule":"2025-11-10T19:30:00Z"' in text
 
 
 def read_back(payload: dict[str, Any]) -> StationProfile:
@@ -157,12 +158,15 @@ def read_back(payload: dict[str, Any]) -> StationProfile:
 
 
 instants = st.integers(min_value=10**9, max_value=4 * 10**9).map(lambda s: datetime.fromtimestamp(s, UTC))
+later = st.integers(min_value=4 * 10**9 + 1, max_value=5 * 10**9).map(
+    lambda s: datetime.fromtimestamp(s, UTC)
+)
 tenths = st.integers(min_value=0, max_value=10**7).map(lambda count: count / 10)
 
 
 @st.composite
 def profiles(draw: st.DrawFn) -> StationProfile:
-    purpose = draw(st.sampled_from(Purpose))
+    purpose = draw(st.sampled_from(sorted(set(Purpose) - {Purpose.EXTERNAL})))
     starts = sorted(draw(st.sets(st.integers(min_value=1, max_value=86400), max_size=30)))
     phases = draw(st.sampled_from([None, 1, 3]))
     return StationProfile(
@@ -173,7 +177,7 @@ def profiles(draw: st.DrawFn) -> StationProfile:
         start=draw(instants),
         duration_s=draw(st.none() | st.integers(min_value=1, max_value=10**6)),
         valid_from=draw(st.none() | instants),
-        valid_to=draw(st.none() | instants),
+        valid_to=draw(st.none() | later),
         unit=draw(st.sampled_from(["A", "W"])),
         periods=tuple(
             SchedulePeriod(start_s=start, limit=draw(tenths), number_phases=phases) for start in [0, *starts]
@@ -225,7 +229,7 @@ def test_a_profile_that_16_does_not_know_is_an_error_of_ours(changes: dict[str, 
             {"requestedMessage": "MeterValues", "connectorId": 2},
         ),
     ],
-    ids=lambda value: value.action if isinstance(value, requests.Request) else "",
+    ids=lambda value: value.action if isinstance(value, Request) else "",
 )
-def test_the_other_requests_pass_their_schemas(request_: requests.Request, payload: dict[str, Any]) -> None:
+def test_the_other_requests_pass_their_schemas(request_: Request, payload: dict[str, Any]) -> None:
     assert json.loads(on_the_wire(request_)) == payload
