@@ -1,19 +1,18 @@
-"""What a charger can take: defaults, what it reports of itself, what it was seen to take, what the site says.
+"""The levers: all that may differ between chargers in what they are sent and in how their answers are judged.
 
-Knows the keys under ``capabilities`` of a charger in ``depot.yaml``, and OCPP 1.6's configuration keys.
+Knows their names, defaults and meaning, and the configuration keys in which a charger tells some of them. Which
+value holds for a charger is decided in :mod:`dispatch.known`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError
 
-from dispatch.evidence import Command
-from dispatch.station import Outcome, RateUnit, Value
-from optimiser.depot import Charger
+from dispatch.station import RateUnit, Value
 
 SERVED_OCPP = "1.6"
 """The OCPP version that is spoken; a charger of another one is planned for, and cannot be reached."""
@@ -46,11 +45,20 @@ class CapabilityError(ValueError):
 
 
 class Capabilities(Value):
-    """What is sent to a charger and in which form.
+    """What is sent to a charger, in which form, and how its answers are judged. One field is one lever."""
 
-    Each value comes from the last of: default, reported by the charger, learned from its answers, ``depot.yaml``.
-    """
+    # ── whether, and in which form ───────────────────────────────────────────────────────────────────────
 
+    smart_charging: bool = Field(
+        default=True,
+        description="Whether it takes charging profiles at all; where not, none is sent and it counts at full "
+        "power. SupportedFeatureProfiles is not asked: some leave it out and obey, others list it and do not.",
+    )
+    ocpp_versions: tuple[Literal["1.6", "2.0.1"], ...] = Field(
+        default=("1.6", "2.0.1"),
+        min_length=1,
+        description="OCPP versions in which it takes charging profiles; another one in depot.yaml is an error.",
+    )
     unit: Literal["A", "W", "auto"] = Field(
         default="auto",
         description="Unit of limits on AC; auto: A. DC limits are always in W. "
@@ -73,11 +81,19 @@ class Capabilities(Value):
         description="Profiles that can be installed at once, all connectors together; not given: enough. "
         "Reported: MaxChargingProfilesInstalled (§9.4).",
     )
+    full_store_refuses: bool = Field(
+        default=False,
+        description="Whether it refuses even to replace a profile while as many as possible are installed; one "
+        "place is then left free.",
+    )
     stack_level_floor: int = Field(
         default=0, ge=0, description="Stack level of the floor, which has no expiry."
     )
     stack_level_plan: int = Field(
-        default=1, ge=0, description="Stack level of the night's plan, over the floor."
+        default=1,
+        ge=0,
+        description="Stack level of the night's plan, over the floor. Not above the floor's: one profile is "
+        "both, without expiry.",
     )
     limit_step_a: float = Field(
         default=0.1,
@@ -85,36 +101,122 @@ class Capabilities(Value):
         description="Step to which limits in A are cut down; OCPP carries one decimal, some chargers take "
         "only halves or whole amperes.",
     )
-    number_phases: Literal["send", "omit"] = Field(
+    limit_values_a: tuple[Annotated[float, Field(ge=0.0)], ...] = Field(
+        default=(),
+        description="The only currents that it can hold; limits in A are cut down to the next of them. "
+        "None given: all steps.",
+    )
+    min_current_a: float = Field(
+        default=0.0,
+        ge=0.0,
+        description="Current below which it does not charge as it should, on each phase; a lower AC limit, in A or "
+        "W, is sent as 0.",
+    )
+    number_phases: Literal["send", "omit", "tx_only"] = Field(
         default="send",
-        description="Whether numberPhases goes with AC limits; where it is missing chargers assume 3 (§7.14).",
+        description="Whether numberPhases goes with AC limits, or only with those of a running transaction; "
+        "where it is missing chargers assume 3 (§7.14).",
+    )
+    kind: Literal["absolute", "relative"] = Field(
+        default="absolute",
+        description="Kind of profiles. A relative one begins with the session, whenever that is, so it holds one "
+        "limit: that of the plan until it next changes, then the floor.",
+    )
+    purpose: Literal["tx_default", "tx_default_0", "station_max"] = Field(
+        default="tx_default",
+        description="How floor and plan are installed: as TxDefaultProfile of the connector or of connector 0, "
+        "or as the charger's ChargePointMaxProfile, which is always Absolute. The last two hold for all "
+        "connectors and are for chargers with one.",
+    )
+    station_max: bool = Field(
+        default=True,
+        description="Whether a ChargePointMaxProfile may be tried where other purposes are refused.",
+    )
+    session_profile: Literal["replanned", "always", "never"] = Field(
+        default="replanned",
+        description="Which running transactions get a TxProfile of their own: those that were planned anew, all "
+        "(a new TxDefaultProfile is not applied to them), or none (TxProfile is not taken).",
+    )
+
+    # ── in which order, and how often ────────────────────────────────────────────────────────────────────
+
+    forgets: Literal["unknown", "on_boot", "on_reconnect"] = Field(
+        default="unknown",
+        description="When it is known to lose profiles: all are sent again then, whatever it reads back. "
+        "Unknown: only what a read-back misses.",
+    )
+    quiet_after_connect_s: float = Field(
+        default=0.0,
+        ge=0.0,
+        le=120.0,
+        description="For how long it is left alone after it has connected or booted. [s]",
+    )
+    repeat_after_pause: bool = Field(
+        default=False,
+        description="Whether the profile that ends a pause (0 A or 0 W) is sent twice: the first is ignored.",
+    )
+    writes_per_hour: int | None = Field(
+        default=None,
+        ge=1,
+        description="Profiles that may be written to a connector within an hour, to spare its memory; a profile "
+        "that only lowers is sent all the same. Not given: as many as are needed.",
+    )
+
+    # ── how answers are judged ───────────────────────────────────────────────────────────────────────────
+
+    read_back: Literal["ask", "skip"] = Field(
+        default="ask",
+        description="Whether it is asked for its composite schedule; skip: it always refuses, or what it says is "
+        "of no use.",
+    )
+    read_back_empty: Literal["unreadable", "no_limit"] = Field(
+        default="unreadable",
+        description="What a composite schedule without periods says: nothing, or that nothing limits.",
+    )
+    read_back_unit: Literal["as_labelled", "either"] = Field(
+        default="as_labelled",
+        description="Whether the unit in its composite schedule is believed; either: the one that fits counts.",
+    )
+    read_back_span: Literal["whole", "as_told"] = Field(
+        default="whole",
+        description="Whether a composite schedule that ends early leaves the rest unlimited (whole), or says "
+        "nothing of it (as_told).",
+    )
+    proof: Literal["read_back", "meter"] = Field(
+        default="read_back",
+        description="What proves a limit: a read-back, or only a meter that agrees with it, for chargers that "
+        "accept, show and do not obey.",
+    )
+    settle_s: int = Field(
+        default=0,
+        ge=0,
+        le=300,
+        description="How long it takes to follow a new limit, where that is longer than policy.settle_s. [s]",
+    )
+    zero_ends_session: bool = Field(
+        default=False,
+        description="Whether a limit of 0 ends the transaction, so that a pause needs somebody to start it again. "
+        "It is among the first to get a floor above 0.",
+    )
+    remedy: str = Field(
+        default="", description="What a person has to do at the charger where it refuses, in words."
     )
 
     def is_degraded(self, connectors: int) -> bool:
         """Whether there is no room for a floor under the plan, so that one profile has to be both."""
-        has_no_second_level = max(self.stack_level_plan, self.stack_level_floor) > self.max_stack_level
-        has_no_second_slot = self.max_profiles is not None and self.max_profiles < 2 * connectors
-        return has_no_second_level or has_no_second_slot
+        has_no_second_level = (
+            self.stack_level_plan <= self.stack_level_floor or self.stack_level_plan > self.max_stack_level
+        )
+        needed = 2 * connectors + (1 if self.full_store_refuses else 0)
+        return has_no_second_level or (self.max_profiles is not None and self.max_profiles < needed)
 
 
-def capabilities_of(
-    charger: Charger, *, reported: Mapping[str, str] | None = None, learned: Mapping[str, Any] | None = None
-) -> Capabilities:
-    """The capabilities of a charger from its configuration keys, its history and ``depot.yaml``.
-
-    Raises :class:`CapabilityError` for what ``depot.yaml`` says of it.
-    """
-    known = reported_capabilities(reported or {}) | dict(learned or {})
-    try:
-        return Capabilities.model_validate(known | dict(charger.capabilities))
-    except ValidationError as error:
-        where = f"depot.yaml chargers.{charger.id}.capabilities"
-        faults = [_fault(where, dict(details)) for details in error.errors()]
-        raise CapabilityError(faults) from error
+def faults_of(error: ValidationError, *, where: str) -> list[Fault]:
+    """What pydantic says of levers, in words."""
+    return [_fault(where, dict(details)) for details in error.errors()]
 
 
 def _fault(where: str, details: Mapping[str, Any]) -> Fault:
-    """A fault in words, from what pydantic says of it."""
     name = ".".join(map(str, details["loc"]))
     if details["type"] == "extra_forbidden":
         return Fault(where=where, found=f"unknown key {name}", allowed=", ".join(Capabilities.model_fields))
@@ -135,26 +237,4 @@ def reported_capabilities(configuration: Mapping[str, str]) -> dict[str, Any]:
         text = values.get(key, "").strip()
         if text.isdecimal() and int(text) >= lowest:
             found[name] = int(text)
-    return found
-
-
-def learned_capabilities(commands: Sequence[Command]) -> dict[str, Any]:
-    """What a charger's answers have taught, oldest command first: what it took right after a refusal.
-
-    A profile accepted with fewer periods, or in the other unit, than the one refused before it under the same
-    id shows what the charger can take. A later refusal of just that takes the lesson back.
-    """
-    found: dict[str, Any] = {}
-    refused: dict[int, Command] = {}
-    for command in commands:
-        before = refused.pop(command.profile.profile_id, None)
-        if command.outcome is Outcome.REFUSED:
-            refused[command.profile.profile_id] = command
-        if before is None or command.outcome is not Outcome.ACCEPTED:
-            continue
-        if command.profile.unit != before.profile.unit:
-            found["unit"] = command.profile.unit
-        elif len(command.profile.periods) < len(before.profile.periods):
-            # One period is kept free for the floor, see dispatch.layers.
-            found["max_periods"] = len(command.profile.periods) + 1
     return found

@@ -17,9 +17,11 @@ import typer
 from dispatch import gateway, report
 from dispatch.address import Address, parse_address
 from dispatch.api import ApiStations, read_or_create_token
-from dispatch.charger import CapabilityError, capabilities_of
+from dispatch.charger import CapabilityError
+from dispatch.chargers_command import chargers_app
 from dispatch.decide import Write
 from dispatch.journal import Journal, JournalError, has_journal, open_journal
+from dispatch.known import check_charger
 from dispatch.overnight import preview, tick
 from dispatch.profiles_json import payload_document, render_profiles
 from dispatch.simulator.depot import SimulationError, simulate
@@ -71,7 +73,7 @@ def check_capabilities(depot: Depot) -> None:
     problems: list[Problem] = []
     for charger in depot.chargers:
         try:
-            capabilities_of(charger)
+            check_charger(charger)
         except CapabilityError as error:
             problems += [Problem(**vars(fault)) for fault in error.faults]
     if problems:
@@ -85,6 +87,7 @@ register(
     render_profiles=render_profiles,
     check_depot=check_capabilities,
 )
+app.add_typer(chargers_app, name="chargers")
 
 Night = Annotated[
     str | None, typer.Option(metavar="DATE", help="Local date on which the night starts; else the one now.")

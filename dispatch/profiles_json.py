@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from dispatch.charger import SERVED_OCPP, Capabilities, capabilities_of
+from dispatch.charger import SERVED_OCPP, Capabilities
 from dispatch.evidence import Layer
 from dispatch.floors import targets
+from dispatch.known import capabilities_of
 from dispatch.layers import LayerProfile, Target, layer_profiles, lost_kwh
 from dispatch.ocpp16.requests import set_charging_profile
 from optimiser.depot import Depot

@@ -6,11 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from dispatch.charger import Capabilities, capabilities_of, learned_capabilities
+from dispatch.charger import Capabilities
 from dispatch.composite import equivalent
 from dispatch.decide import HeldBack, Holding
 from dispatch.evidence import Command, Layer
 from dispatch.journal import Journal
+from dispatch.known import identity_of, known_of, learned_lessons
 from dispatch.layers import LayerProfile, Target, layer_profiles
 from dispatch.safety import Place, Wiring
 from dispatch.station import ChargerState, LiveState, Outcome, Reply, StationProfile, TransactionId
@@ -194,8 +195,13 @@ def learn(journal: Journal, tracks: Sequence[Track], live: LiveState) -> None:
 
 
 def _capabilities(journal: Journal, charger: Charger, state: ChargerState) -> Capabilities:
-    learned = learned_capabilities(journal.commands(charger_id=charger.id))
-    return capabilities_of(charger, reported=state.configuration, learned=learned)
+    known = known_of(
+        charger,
+        identity=identity_of(charger, state),
+        reported=state.configuration,
+        learned=learned_lessons(journal.commands(charger_id=charger.id)),
+    )
+    return known.capabilities
 
 
 def _may_hold(profile: StationProfile, transaction_id: TransactionId | None) -> bool:

@@ -1,0 +1,123 @@
+"""Where each lever of a charger comes from, and what is said of a wrong one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from dispatch.charger import Capabilities, CapabilityError
+from dispatch.identity import Identity
+from dispatch.known import Known, Lesson, Origin, capabilities_of, check_charger, identity_of, known_of
+from dispatch.models import read_models
+from dispatch.station import ChargerState
+from optimiser.depot import Charger
+
+MODELS = read_models(
+    {
+        "maker.yaml": """
+vendor: ["Maker"]
+models:
+  - name: all models
+    model: ["*"]
+    levers:
+      unit: {value: W, because: amperes have no effect, source: ["https://example.org/1"]}
+      max_periods: {value: 6, because: it takes no more, source: ["https://example.org/2"]}
+      kind: {value: relative, because: absolute ones are refused, source: ["https://example.org/3"]}
+    notes:
+      - {says: mind the step, source: ["https://example.org/4"]}
+"""
+    }
+)
+
+
+def a_charger(capabilities: Mapping[str, Any] | None = None, *, vendor: str = "Maker") -> Charger:
+    return Charger(id="CP1", vendor=vendor, model="M1", capabilities=capabilities or {})
+
+
+def known(
+    capabilities: Mapping[str, Any] | None = None,
+    *,
+    vendor: str = "Maker",
+    reported: Mapping[str, str] | None = None,
+    learned: Mapping[str, Any] | None = None,
+) -> Known:
+    lessons = {lever: Lesson(value=value, because="it was seen") for lever, value in (learned or {}).items()}
+    charger = a_charger(capabilities, vendor=vendor)
+    return known_of(charger, reported=reported, learned=lessons, models=MODELS)
+
+
+def test_a_charger_of_which_nothing_is_known_gets_the_defaults() -> None:
+    found = known(vendor="")
+    assert found.capabilities == Capabilities()
+    assert {source.origin for source in found.sources.values()} == {Origin.DEFAULT}
+    assert capabilities_of(a_charger(vendor="")) == Capabilities()
+
+
+def test_each_value_goes_before_the_one_that_knows_less_and_says_where_it_is_from() -> None:
+    reported = {"ChargingScheduleMaxPeriods": "40"}
+    found = [
+        known(vendor=""),
+        known(),
+        known(reported=reported),
+        known(reported=reported, learned={"max_periods": 20}),
+        known({"max_periods": 10}, reported=reported, learned={"max_periods": 20}),
+    ]
+    seen = [(one.capabilities.max_periods, one.sources["max_periods"].origin) for one in found]
+    assert seen == [
+        (24, Origin.DEFAULT),
+        (6, Origin.MODEL),
+        (40, Origin.REPORTED),
+        (20, Origin.LEARNED),
+        (10, Origin.SITE),
+    ]
+
+
+def test_a_value_of_a_model_file_is_told_with_its_reason_and_its_source() -> None:
+    source = known().sources["unit"]
+    assert source.detail == "all models (maker.yaml): amperes have no effect"
+    assert source.urls == ("https://example.org/1",)
+    assert [note.says for note in known().notes] == ["mind the step"]
+
+
+def test_only_what_nobody_has_said_is_open_to_trying() -> None:
+    found = known({"number_phases": "omit"}, learned={"limit_step_a": 0.5})
+    assert found.is_settled("unit")
+    assert found.is_settled("number_phases")
+    assert not found.is_settled("limit_step_a")
+    assert not found.is_settled("purpose")
+
+
+def test_what_depot_yaml_calls_a_charger_goes_before_what_it_calls_itself() -> None:
+    state = ChargerState(charger_id="CP1", vendor="white label", model="WL-1", firmware=" 2.0 ")
+    assert identity_of(a_charger(), state) == Identity(vendor="Maker", model="M1", firmware="2.0")
+    assert identity_of(Charger(id="CP1"), state) == Identity(
+        vendor="white label", model="WL-1", firmware="2.0"
+    )
+    assert identity_of(Charger(id="CP1")) == Identity()
+
+
+def test_all_wrong_keys_are_named_at_once_with_what_is_allowed() -> None:
+    with pytest.raises(CapabilityError) as caught:
+        capabilities_of(a_charger({"units": "A", "max_periods": 0}))
+    unknown, wrong = sorted(caught.value.faults, key=lambda fault: len(fault.where))
+    assert unknown.where == "depot.yaml chargers.CP1.capabilities"
+    assert unknown.found == "unknown key units"
+    assert "max_periods" in unknown.allowed
+    assert (wrong.where, wrong.found) == ("depot.yaml chargers.CP1.capabilities.max_periods", "0")
+    assert "greater than or equal to 2" in wrong.allowed
+
+
+def test_a_lesson_that_this_code_does_not_know_is_left_aside() -> None:
+    assert known(learned={"colour": "red", "max_periods": 1, "unit": "A"}).capabilities.unit == "A"
+
+
+def test_a_version_in_which_a_charger_takes_no_profiles_is_an_error_that_says_why() -> None:
+    charger = Charger(id="CP1", ocpp="2.0.1", capabilities={"ocpp_versions": ["1.6"]})
+    with pytest.raises(CapabilityError) as caught:
+        check_charger(charger)
+    (fault,) = caught.value.faults
+    assert (fault.where, fault.found) == ("depot.yaml chargers.CP1.ocpp", '"2.0.1"')
+    assert fault.allowed == '"1.6": depot.yaml chargers.CP1.capabilities'
+    check_charger(Charger(id="CP1", ocpp="2.0.1"))
