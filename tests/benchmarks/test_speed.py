@@ -19,9 +19,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from optimiser.lp import LinearProgram
 from optimiser.planner import plan_night
-from optimiser.problem import build_problem
 from tests.benchmarks.bare_lp import SETTINGS, BareOptimum, bare_model
 from tests.benchmarks.measuring import Elapsed, share_of, timed
 from tests.benchmarks.synthetic_folder import write_synthetic_folder
@@ -60,19 +58,6 @@ class Pair:
     def bare(self, setting: str) -> Elapsed:
         solve = self.solves[setting]
         return self.build + (solve or Elapsed(wall_s=BARE_TIME_LIMIT_S, cpu_s=BARE_TIME_LIMIT_S))
-
-
-@pytest.mark.parametrize("vehicles", [20, 100])
-def test_the_reference_finds_the_optimum_of_the_planners_program(vehicles: int) -> None:
-    for case in every_tariff(vehicles, range(4)):
-        depot, night = a_synthetic_night(case)
-        optimum = LinearProgram(build_problem(depot, night)).solve()
-        for name, options in SETTINGS.items():
-            bare = bare_model(depot, night).solve(options, time_limit_s=BARE_TIME_LIMIT_S)
-            assert bare is not None, f"{name}: {case}"
-            assert np.isclose(bare.shortfall_kwh.sum(), optimum.shortfall_kwh.sum(), atol=1e-4), str(case)
-            # The planner may pay a trifle for charging early rather than late.
-            assert np.isclose(bare.money, optimum.money, rtol=1e-4), str(case)
 
 
 @pytest.mark.timeout(2 * 3600)
