@@ -13,10 +13,11 @@ from typing import Any
 
 import numpy as np
 
+from optimiser.cost import Cost, PaidPeak
 from optimiser.depot import Depot
 from optimiser.horizon import FloatArray
 from optimiser.night import Night, Visit
-from optimiser.plan import Cost, Plan, PlannedVisit, Solver, wired
+from optimiser.plan import Plan, PlannedVisit, Solver, wired
 from optimiser.series import Series, SiteSeries
 from optimiser.tariff import billing_means
 
@@ -111,7 +112,14 @@ def account(depot: Depot, night: Night, power_kw: FloatArray) -> Accounts:
     energy = energy_cost(night, drawn_kw.sum(axis=0))
     demand = depot.tariff.demand_cost(net_load_kw, night.horizon)
     return Accounts(
-        cost=Cost(energy=energy, demand=demand, total=energy + demand, currency=depot.currency),
+        cost=Cost(
+            energy=energy,
+            demand=demand,
+            total=energy + demand,
+            currency=depot.currency,
+            peaks=paid_peaks(depot, night, net_load_kw),
+            classes=depot.tariff.classes,
+        ),
         peak_kw=peak_kw,
         delivered_kwh=delivered,
         required_kwh=needed,
@@ -136,6 +144,20 @@ def energy_cost(night: Night, drawn_kw: FloatArray) -> float:
     bought = night.import_price_per_kwh * (drawn_kw - from_roof_kw)
     unsold = night.export_price_per_kwh * from_roof_kw
     return float((bought + unsold).sum() * night.horizon.step_h)
+
+
+def paid_peaks(depot: Depot, night: Night, net_load_kw: FloatArray) -> tuple[PaidPeak, ...]:
+    """Every peak of a net load (steps,) that has a demand charge, and the money for it."""
+    return tuple(
+        PaidPeak(
+            name=demand.name,
+            charge_per_kw=demand.charge_per_kw,
+            so_far_kw=demand.so_far_kw,
+            peak_kw=_rounded(demand.peak_kw(net_load_kw)),
+            money=demand.cost(net_load_kw),
+        )
+        for demand in depot.tariff.demands(night.horizon)
+    )
 
 
 def assemble_plan(

@@ -66,7 +66,8 @@ def plug_and_charge(depot: Depot, night: Night) -> Plan:
 def compare(plan: Plan, baseline: Plan) -> dict[str, Any]:
     """The figures of a baseline beside a plan, for ``plan.baseline``.
 
-    ``saved`` is what the plan costs less, in the depot's currency; ``ready`` counts vehicles;
+    ``saved`` is what the plan costs less, in the depot's currency; ``peaks_kw`` are those that have a demand charge,
+    by its name; ``ready`` counts vehicles;
     ``minutes_above_limit`` those in which base load and charging pass the site's limit.
     """
     return {
@@ -78,6 +79,7 @@ def compare(plan: Plan, baseline: Plan) -> dict[str, Any]:
         },
         "saved": baseline.cost.total - plan.cost.total,
         "peak_kw": baseline.peak_kw,
+        "peaks_kw": {peak.name: peak.peak_kw for peak in baseline.cost.peaks},
         "ready": sum(visit.is_ready for visit in baseline.visits),
         "shortfall_kwh": baseline.shortfall_kwh,
         "delivered_kwh": sum(visit.delivered_kwh for visit in baseline.visits),

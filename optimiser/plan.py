@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
+from optimiser.cost import Cost
 from optimiser.depot import Depot
 from optimiser.display import Card, Printed, counted, warned
 from optimiser.horizon import Horizon, format_instant
@@ -74,16 +75,6 @@ class PlannedVisit:
     def is_ready(self) -> bool:
         """Whether the vehicle leaves with what it needs, to :data:`READY_TOLERANCE_PERCENT`."""
         return self.planned_soc_percent >= self.required_soc_percent - READY_TOLERANCE_PERCENT
-
-
-@dataclass(frozen=True, kw_only=True)
-class Cost:
-    """Money for the night: the chargers' energy, the demand charge on the site's peak, and their sum."""
-
-    energy: float
-    demand: float
-    total: float
-    currency: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -347,7 +338,7 @@ class Plan(Printed):
                 )
                 for name, series in document["feeders"].items()
             },
-            cost=Cost(**document["cost"]),
+            cost=Cost.from_document(document["cost"]),
             peak_kw=document["peak_kw"],
             solver=Solver(**document["solver"]),
             baseline=document["baseline"],

@@ -69,6 +69,8 @@ def render(plan: Plan, baseline: Plan, profiles: Sequence[ChargingProfile] | Non
         plan=plan,
         headlines=sentences.headlines(plan),
         comparisons=sentences.comparisons(plan),
+        window_peaks=sentences.window_peaks(plan),
+        tariff_classes=sentences.tariff_classes(plan),
         departures=sorted(plan.visits, key=lambda visit: (visit.departure, visit.vehicle_id)),
         comparison=_picture(
             charts.comparison(plan, baseline),

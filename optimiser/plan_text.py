@@ -11,7 +11,7 @@ from optimiser.terminal import Terminal
 
 
 def say_plan(terminal: Terminal, shown: Plan) -> None:
-    """The headlines, and the plan's figures beside those of plug-and-charge."""
+    """The headlines, the plan's figures beside those of plug-and-charge, and what the tariff says of its peaks."""
     terminal.say(f"{shown.depot}, night of {shown.night}")
     for headline in sentences.headlines(shown):
         terminal.say(headline.text)
@@ -20,6 +20,8 @@ def say_plan(terminal: Terminal, shown: Plan) -> None:
         rows = [(row.name, row.planned, row.baseline, row.difference) for row in sentences.comparisons(shown)]
         headers = ("", "planned", "plug-and-charge", "difference")
         terminal.table(headers, rows, numbers={1, 2, 3})
+    for sentence in (*sentences.window_peaks(shown), *sentences.tariff_classes(shown)):
+        terminal.say(sentence)
     for warning in shown.warnings:
         terminal.say(f"warning: {warning}")
 

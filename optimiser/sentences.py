@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from optimiser.baselines import minutes_above_limit
+from optimiser.cost import PaidPeak
 from optimiser.horizon import Horizon
 from optimiser.plan import Plan, PlannedVisit
+from optimiser.tariff import ALL_HOURS
 
 NAMED_AT_MOST = 5
 """Vehicles a sentence names before it says how many more there are."""
@@ -105,6 +107,50 @@ def peak(plan: Plan) -> Headline:
         passing = f"and be above the limit for {duration(minutes)}" if minutes else "within the limit"
         text += f"; plug-and-charge would peak at {power(plan.baseline['peak_kw'])} {passing}"
     return Headline(text=f"{text}.", is_good=not above_minutes)
+
+
+def window_peaks(plan: Plan) -> tuple[str, ...]:
+    """Each peak that has a demand charge, where a tariff has some for windows of the day; else nothing."""
+    if all(peak.name == ALL_HOURS for peak in plan.cost.peaks):
+        return ()
+    return tuple(_paid_peak(plan, peak) for peak in plan.cost.peaks)
+
+
+def _paid_peak(plan: Plan, peak: PaidPeak) -> str:
+    costs = f"adds {money(peak.money, plan.cost.currency)}" if peak.money > 0 else "adds nothing"
+    so_far = f" beyond the {power(peak.so_far_kw)} so far" if peak.so_far_kw > 0 else ""
+    text = f"The peak of {peak.name} is {power(peak.peak_kw)} and {costs}{so_far}"
+    other_kw = plan.baseline.get("peaks_kw", {}).get(peak.name)
+    return f"{text}." if other_kw is None else f"{text}; plug-and-charge would reach {power(other_kw)}."
+
+
+def tariff_classes(plan: Plan) -> tuple[str, ...]:
+    """Where the year stands between two classes of grid prices, what both cost, and what would change the class.
+
+    Nothing where the tariff has no classes.
+    """
+    classes = plan.cost.classes
+    if classes is None:
+        return ()
+    peak_kw = max(plan.peak_kw, classes.annual_peak_kw)
+    hours, threshold = classes.full_load_h(peak_kw), f"{classes.threshold_h:,.0f} h"
+    is_above = hours >= classes.threshold_h
+    here, there = ("from", "below") if is_above else ("below", "from")
+    below, above = (
+        money(price.annual_cost(peak_kw=peak_kw, energy_kwh=classes.annual_energy_kwh), plan.cost.currency)
+        for price in (classes.below, classes.above)
+    )
+    whose = "tonight's peak" if plan.peak_kw > classes.annual_peak_kw else "the year's peak so far"
+    stands = (
+        f"With {whose} of {power(peak_kw)} and {classes.annual_energy_kwh:,.0f} kWh the year has "
+        f"{hours:,.0f} full-load hours: the class {here} {threshold} a year holds."
+    )
+    costs = (
+        f"The grid costs {above if is_above else below} a year there; {there} {threshold} it would cost "
+        f"{below if is_above else above}."
+    )
+    change = f"The class changes {'above' if is_above else 'at'} a peak of {power(classes.change_kw)}."
+    return stands, costs, change
 
 
 def comparisons(plan: Plan) -> tuple[Comparison, ...]:

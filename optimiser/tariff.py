@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
@@ -53,6 +54,42 @@ class DemandWindow:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ClassPrice:
+    """What the grid costs in one class: the year's peak per kW and year, and its energy."""
+
+    capacity_per_kw: float
+    energy_per_kwh: float
+
+    def annual_cost(self, *, peak_kw: float, energy_kwh: float) -> float:
+        """Money for a year with this peak and this energy."""
+        return self.capacity_per_kw * peak_kw + self.energy_per_kwh * energy_kwh
+
+
+@dataclass(frozen=True, kw_only=True)
+class TariffClasses:
+    """Two classes of grid prices by full-load hours, the year's energy over its peak.
+
+    Below ``threshold_h`` peaks are cheap and energy is dear, from it on the other way round, as on the price sheets
+    of German grid operators with their 2,500 h a year. ``annual_peak_kw`` is the year's peak so far.
+    """
+
+    annual_energy_kwh: float
+    annual_peak_kw: float
+    below: ClassPrice
+    above: ClassPrice
+    threshold_h: float = 2500.0
+
+    @property
+    def change_kw(self) -> float:
+        """The peak up to which a year has enough full-load hours for the class above. [kW]"""
+        return self.annual_energy_kwh / self.threshold_h
+
+    def full_load_h(self, peak_kw: float) -> float:
+        """Full-load hours of a year with this peak."""
+        return self.annual_energy_kwh / peak_kw
+
+
+@dataclass(frozen=True, kw_only=True)
 class Demand:
     """A peak that is paid for: the highest mean net load of ``intervals`` beyond ``so_far_kw``.
 
@@ -78,8 +115,8 @@ class Tariff:
     """Energy price bands by local time, and demand charges on the highest mean over a billing interval.
 
     ``demand_charge_per_kw`` is paid for each kW by which the night's peak passes ``peak_so_far_kw``, the
-    highest peak that the billing period already has; beside it each of ``demand_windows`` has a peak of its own.
-    Money is in the depot's currency.
+    highest peak that the billing period already has; beside it ``demand_windows`` have peaks of their own, those of
+    one name one together. ``classes`` are for comparison alone. Money is in the depot's currency.
     """
 
     bands: tuple[Band, ...] = ()
@@ -87,6 +124,7 @@ class Tariff:
     peak_so_far_kw: float = 0.0
     billing_interval_minutes: int = 15
     demand_windows: tuple[DemandWindow, ...] = ()
+    classes: TariffClasses | None = None
 
     def prices_per_kwh(self, horizon: Horizon) -> FloatArray:
         """Mean band price of every step, shape (steps,). Raises :class:`ValueError` where no band holds."""
@@ -113,10 +151,11 @@ class Tariff:
         every = self.billing_steps(horizon)
         intervals = [(first, min(first + every, horizon.steps)) for first in range(0, horizon.steps, every)]
         counted = [(ALL_HOURS, self.demand_charge_per_kw, self.peak_so_far_kw, intervals)]
-        for window in self.demand_windows:
-            reached = _steps_in(window, horizon)
+        for name in dict.fromkeys(window.name for window in self.demand_windows):
+            windows = [window for window in self.demand_windows if window.name == name]
+            reached = _steps_in(windows, horizon)
             within = [(first, stop) for first, stop in intervals if any(reached[first:stop])]
-            counted.append((window.name, window.charge_per_kw, window.peak_so_far_kw, within))
+            counted.append((name, windows[0].charge_per_kw, windows[0].peak_so_far_kw, within))
         return tuple(
             Demand(name=name, charge_per_kw=charge_per_kw, so_far_kw=so_far_kw, intervals=tuple(counts))
             for name, charge_per_kw, so_far_kw, counts in counted
@@ -135,14 +174,15 @@ class Tariff:
         return prices
 
 
-def _steps_in(window: DemandWindow, horizon: Horizon) -> list[bool]:
-    """Whether any minute of each step lies in a window."""
+def _steps_in(windows: Sequence[DemandWindow], horizon: Horizon) -> list[bool]:
+    """Whether any minute of each step lies in one of the windows."""
 
     def within(minute: datetime) -> bool:
         local = horizon.local(minute)
-        return (
+        return any(
             holds_on(window.days, local.weekday())
             and window.from_minute <= local.hour * 60 + local.minute < window.to_minute
+            for window in windows
         )
 
     minutes = range(max(1, horizon.step_s // 60))

@@ -260,9 +260,15 @@ def _peak_and_its_cost(plan: Plan, depot: Depot, night: Night) -> tuple[float, f
         means[first] = (charging_kw + beside_kw) / len(steps)
     peak_kw = max(means.values())
     demand = tariff.demand_charge_per_kw * max(0.0, peak_kw - tariff.peak_so_far_kw)
-    for window in tariff.demand_windows:
-        within = [mean for first, mean in means.items() if _touches(plan, window, first, first + every)]
-        demand += window.charge_per_kw * max([0.0, *(mean - window.peak_so_far_kw for mean in within)])
+    windows = tariff.demand_windows
+    for one in {window.name: window for window in windows}.values():
+        same = [window for window in windows if window.name == one.name]
+        within = [
+            mean
+            for first, mean in means.items()
+            if any(_touches(plan, window, first, first + every) for window in same)
+        ]
+        demand += one.charge_per_kw * max([0.0, *(mean - one.peak_so_far_kw for mean in within)])
     return peak_kw, demand
 
 

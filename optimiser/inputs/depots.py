@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from optimiser.depot import ChargeCurve, Depot, HorizonSettings, Vehicle
 from optimiser.inputs.files import Folder, Row, closest, did_you_mean, shown_value
 from optimiser.inputs.rows import CurveRow, VehicleRow, checked_rows, table_of
-from optimiser.inputs.schema import BandKeys, DepotKeys, HorizonKeys, TariffKeys
+from optimiser.inputs.schema import DepotKeys, HorizonKeys
+from optimiser.inputs.tariffs import check_tariff
 from optimiser.inputs.translate import problems_of
-from optimiser.inputs.trees import Path, Tree, read_tree
-from optimiser.tariff import MINUTES_PER_DAY, Band
-
-Model = TypeVar("Model", bound=BaseModel)
-WEEKDAYS = {"weekdays": 0, "weekends": 5}
-"""A day on which the bands of weekdays or of weekends hold."""
+from optimiser.inputs.trees import Path, Tree, items_of, mapping_of, part_of, read_tree
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,15 +43,15 @@ def read_depot(folder: Folder) -> KnownDepot:
         timezone = _check_timezone(folder, tree)
         _check_feeders(folder, tree)
         _check_chargers(folder, tree)
-        _check_tariff(folder, tree)
-        horizon = _part(HorizonKeys, tree.value.get("horizon", {}))
+        horizon = part_of(HorizonKeys, tree.value.get("horizon", {}))
+        check_tariff(folder, tree, step_minutes=None if horizon is None else horizon.step_minutes)
     vehicle_ids, vehicles = _read_vehicles(folder)
     return KnownDepot(
         timezone=timezone,
         horizon=None if horizon is None else horizon.to_domain(),
         connectors=None if tree is None else _connector_ids(tree),
         vehicle_ids=vehicle_ids,
-        has_bands=tree is None or bool(_mapping(tree.value.get("tariff")).get("bands")),
+        has_bands=tree is None or bool(mapping_of(tree.value.get("tariff")).get("bands")),
         depot=None if keys is None or folder.problems else _depot(keys, vehicles),
     )
 
@@ -86,24 +81,6 @@ def _validated(folder: Folder, tree: Tree) -> DepotKeys | None:
         problems = problems_of(error, DepotKeys, place=tree.place)
         folder.problems.extend(problem for problem in problems if problem.where not in unreadable)
         return None
-
-
-def _part(model: type[Model], value: object) -> Model | None:
-    """A part of depot.yaml on its own, or None where it is wrong: that has been noted with the whole."""
-    try:
-        return model.model_validate(value)
-    except ValidationError:
-        return None
-
-
-def _mapping(value: object) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _items(value: object) -> Iterator[tuple[int, dict[str, Any]]]:
-    """The mappings in a list, with their places; nothing where there is no list."""
-    if isinstance(value, list):
-        yield from ((place, item) for place, item in enumerate(value) if isinstance(item, dict))
 
 
 def check_unique(folder: Folder, named: Iterable[tuple[str, Hashable]]) -> None:
@@ -139,11 +116,11 @@ def _check_timezone(folder: Folder, tree: Tree) -> str | None:
 
 def _check_feeders(folder: Folder, tree: Tree) -> None:
     feeders = [
-        (("feeders", i), f) for i, f in _items(tree.value.get("feeders")) if isinstance(f.get("id"), str)
+        (("feeders", i), f) for i, f in items_of(tree.value.get("feeders")) if isinstance(f.get("id"), str)
     ]
     ids = [feeder["id"] for _, feeder in feeders]
     check_unique(folder, ((tree.place((*path, "id")), feeder["id"]) for path, feeder in feeders))
-    chargers = [(("chargers", i), c) for i, c in _items(tree.value.get("chargers"))]
+    chargers = [(("chargers", i), c) for i, c in items_of(tree.value.get("chargers"))]
     for key, users in (("parent", feeders), ("feeder", chargers)):
         for path, user in users:
             name = user.get(key)
@@ -175,7 +152,7 @@ def _check_cycles(folder: Folder, tree: Tree, feeders: Mapping[str, tuple[Path, 
 
 
 def _check_chargers(folder: Folder, tree: Tree) -> None:
-    chargers = [(("chargers", i), c) for i, c in _items(tree.value.get("chargers"))]
+    chargers = [(("chargers", i), c) for i, c in items_of(tree.value.get("chargers"))]
     check_unique(
         folder,
         ((tree.place((*path, "id")), c["id"]) for path, c in chargers if isinstance(c.get("id"), str)),
@@ -185,7 +162,7 @@ def _check_chargers(folder: Folder, tree: Tree) -> None:
             folder,
             (
                 (tree.place((*path, "connectors", i, "id")), connector["id"])
-                for i, connector in _items(charger.get("connectors"))
+                for i, connector in items_of(charger.get("connectors"))
                 if isinstance(connector.get("id"), int)
             ),
         )
@@ -194,74 +171,15 @@ def _check_chargers(folder: Folder, tree: Tree) -> None:
 def _connector_ids(tree: Tree) -> dict[str, frozenset[int]]:
     """Connectors by charger; none where their ids are wrong themselves, for then a visit cannot be blamed."""
     connectors: dict[str, list[object]] = {}
-    for _, charger in _items(tree.value.get("chargers")):
+    for _, charger in items_of(tree.value.get("chargers")):
         if isinstance(charger.get("id"), str):
-            ids = [connector.get("id") for _, connector in _items(charger.get("connectors"))]
+            ids = [connector.get("id") for _, connector in items_of(charger.get("connectors"))]
             connectors.setdefault(charger["id"], []).extend(ids)
     return {
         charger_id: frozenset(good) if len(set(good)) == len(ids) else frozenset()
         for charger_id, ids in connectors.items()
         for good in [[i for i in ids if isinstance(i, int) and i >= 1]]
     }
-
-
-def _check_tariff(folder: Folder, tree: Tree) -> None:
-    written = _mapping(tree.value.get("tariff"))
-    items = [(i, _part(BandKeys, band)) for i, band in _items(written.get("bands"))]
-    bands = [(i, band.to_domain()) for i, band in items if band is not None]
-    wrong = any(band is None for _, band in items)
-    for days, weekday in WEEKDAYS.items():
-        today = sorted(
-            ((i, b) for i, b in bands if b.holds_on(weekday)), key=lambda item: item[1].from_minute
-        )
-        _check_overlaps(folder, tree, today)
-        if bands and not wrong:
-            _check_holes(folder, tree, [band for _, band in today], days)
-    tariff = _part(TariffKeys, written)
-    horizon = _part(HorizonKeys, tree.value.get("horizon", {}))
-    if tariff is None or horizon is None:
-        return
-    billing, step = tariff.billing_interval_minutes, horizon.step_minutes
-    if billing % step and step % billing:
-        folder.complain(
-            tree.place(("tariff", "billing_interval_minutes")),
-            found=f"{billing} min with steps of {step} min",
-            allowed="a multiple or a divisor of horizon.step_minutes",
-        )
-
-
-def _check_overlaps(folder: Folder, tree: Tree, bands: list[tuple[int, Band]]) -> None:
-    for (first, earlier), (second, later) in pairwise(bands):
-        place = tree.place(("tariff", "bands", second))
-        known = any(problem.where == place for problem in folder.problems)
-        if later.from_minute < earlier.to_minute and not known:
-            folder.complain(
-                place,
-                found=f"a band from {_clock(later.from_minute)} that overlaps bands[{first}], "
-                f"{_clock(earlier.from_minute)} to {_clock(earlier.to_minute)}",
-                allowed="one price for every minute",
-            )
-
-
-def _check_holes(folder: Folder, tree: Tree, bands: list[Band], days: str) -> None:
-    covered = 0
-    holes = []
-    for band in bands:
-        if band.from_minute > covered:
-            holes.append(f"{_clock(covered)} to {_clock(band.from_minute)}")
-        covered = max(covered, band.to_minute)
-    if covered < MINUTES_PER_DAY:
-        holes.append(f"{_clock(covered)} to {_clock(MINUTES_PER_DAY)}")
-    if holes:
-        folder.complain(
-            tree.place(("tariff", "bands")),
-            found=f"no price on {days} from {' and from '.join(holes)}",
-            allowed='bands that cover "00:00" to "24:00" on all days',
-        )
-
-
-def _clock(minute: int) -> str:
-    return f"{minute // 60:02d}:{minute % 60:02d}"
 
 
 def _read_vehicles(folder: Folder) -> tuple[frozenset[str] | None, tuple[Vehicle, ...]]:

@@ -14,19 +14,17 @@ from urllib.parse import urlsplit
 from pydantic import ConfigDict, Field, model_validator
 
 from optimiser import depot as domain
-from optimiser import tariff as money
 from optimiser.inputs.keys import (
     Address,
     ChargerId,
     Door,
-    EndOfBand,
     Id,
     Kw,
-    PerKwh,
     TimeOfDay,
     minute_of,
     wrong,
 )
+from optimiser.inputs.tariffs import TariffKeys
 
 
 class HorizonKeys(Door):
@@ -212,59 +210,6 @@ class ChargerKeys(Door):
         """The charger with its connectors."""
         keys = self.model_dump(exclude={"connectors"})
         return domain.Charger(**keys, connectors=tuple(c.to_domain() for c in self.connectors))
-
-
-class BandKeys(Door):
-    """One price between two local times of day."""
-
-    days: Literal["all", "weekdays", "weekends"] = Field(default="all", description="Days on which it holds")
-    from_: TimeOfDay = Field(alias="from", description='Local time from which it holds, quoted: "00:00"')
-    to: EndOfBand = Field(description='Local time until which it holds, later on the day, quoted: "24:00"')
-    price_per_kwh: PerKwh = Field(description="Price of a kWh from the grid [currency/kWh]")
-
-    @model_validator(mode="after")
-    def _ends_after_it_starts(self) -> BandKeys:
-        if minute_of(self.to) <= minute_of(self.from_):
-            raise wrong(
-                found=f"a band from {self.from_} to {self.to}",
-                allowed='an end later on the same day; write a band over midnight as two, to "24:00" and from "00:00"',
-            )
-        return self
-
-    def to_domain(self) -> money.Band:
-        """The band in minutes after midnight."""
-        return money.Band(
-            days=self.days,
-            from_minute=minute_of(self.from_),
-            to_minute=minute_of(self.to),
-            price_per_kwh=self.price_per_kwh,
-        )
-
-
-class TariffKeys(Door):
-    """What energy and the highest power cost, in the depot's currency."""
-
-    bands: list[BandKeys] = Field(
-        default_factory=list,
-        description="Energy prices by local time, for every minute; prices.csv goes before",
-    )
-    demand_charge_per_kw: Annotated[float, Field(ge=0, le=100_000)] = Field(
-        default=money.Tariff.demand_charge_per_kw,
-        description="Price of each kW beyond peak_so_far_kw [currency/kW]",
-    )
-    peak_so_far_kw: Kw = Field(
-        default=money.Tariff.peak_so_far_kw,
-        description="Highest peak that the billing period already has [kW]",
-    )
-    billing_interval_minutes: Annotated[int, Field(ge=1, le=24 * 60)] = Field(
-        default=money.Tariff.billing_interval_minutes,
-        description="Interval over which the peak is a mean [min]",
-    )
-
-    def to_domain(self) -> money.Tariff:
-        """The tariff with its bands."""
-        keys = self.model_dump(exclude={"bands"})
-        return money.Tariff(**keys, bands=tuple(band.to_domain() for band in self.bands))
 
 
 class PolicyKeys(Door):

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
+from pydantic import BaseModel, ValidationError
 
 from optimiser.inputs.files import Folder, shown_value
 
 Path = tuple[str | int, ...]
+Model = TypeVar("Model", bound=BaseModel)
 MAX_VALUES = 200_000
 """Values in one file, aliases expanded: a thousand chargers with every key need a tenth of it."""
 
@@ -165,3 +167,22 @@ class _Reading:
 def shown_key(key: str) -> str:
     """A key as it stands in a path: itself, or quoted where it would be misread."""
     return key if key.isprintable() and key.strip() == key and key else repr(key)
+
+
+def part_of(model: type[Model], value: object) -> Model | None:
+    """A part of depot.yaml on its own, or None where it is wrong: that has been noted with the whole."""
+    try:
+        return model.model_validate(value)
+    except ValidationError:
+        return None
+
+
+def mapping_of(value: object) -> dict[str, Any]:
+    """The mapping that stands somewhere, an empty one where something else does."""
+    return value if isinstance(value, dict) else {}
+
+
+def items_of(value: object) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The mappings in a list, with their places; nothing where there is no list."""
+    if isinstance(value, list):
+        yield from ((place, item) for place, item in enumerate(value) if isinstance(item, dict))

@@ -54,7 +54,7 @@ def test_the_document_has_the_keys_of_the_contract_in_their_shapes() -> None:
     }
     assert len(document["visits"][0]["power_kw"]) == 96
     assert {"limit_kw", "base_load_kw", "charging_kw"} <= set(document["site"])
-    assert set(document["cost"]) == {"energy", "demand", "total", "currency"}
+    assert set(document["cost"]) == {"energy", "demand", "total", "currency", "peaks", "classes"}
     assert set(document["solver"]) == {"name", "version", "proved_optimal", "lp_bound", "gap", "seconds"}
 
 

@@ -12,6 +12,7 @@ from optimiser.depot import Depot
 from optimiser.plan import Plan
 from optimiser.plan_report import render
 from optimiser.profiles import charging_profiles
+from optimiser.tariff import ClassPrice, DemandWindow, Tariff, TariffClasses
 from tests.builders import a_depot, a_horizon, a_night, a_van, a_visit
 
 VOID = {"meta", "br", "link", "img", "input", "hr"}
@@ -198,3 +199,16 @@ def test_pictures_take_the_colours_of_the_page() -> None:
     colours = {c for style in styles for c in re.findall(r"(?<!, )#[0-9a-f]{6}", style)}
     assert "var(--charging, #0072b2)" in pictures
     assert colours == set()
+
+
+def test_windows_and_classes_of_the_tariff_are_told_where_there_are_any() -> None:
+    assert "Peaks by time of day" not in a_page().text
+    assert "Full-load hours" not in a_page().text
+    evening = DemandWindow(name="evening", days="all", from_minute=960, to_minute=1260, charge_per_kw=8.0)
+    price = ClassPrice(capacity_per_kw=20.0, energy_per_kwh=0.05)
+    classes = TariffClasses(annual_energy_kwh=50_000.0, annual_peak_kw=15.0, below=price, above=price)
+    tariff = Tariff(demand_windows=(evening,), classes=classes)
+    plan, baseline = a_planned_night(depot=a_depot(vehicles=[a_van("V1"), a_van("V2")], tariff=tariff))
+    text = Page(render(plan, baseline)).text
+    assert "The peak of evening is 24.1 kW and adds 192.64 EUR; plug-and-charge would reach 24.1 kW." in text
+    assert "the class below 2,500 h a year holds." in text

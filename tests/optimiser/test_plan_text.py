@@ -8,6 +8,7 @@ from optimiser.baselines import compare, plug_and_charge
 from optimiser.plan import Plan
 from optimiser.plan_text import say_departures, say_periods, say_plan
 from optimiser.profiles import charging_profiles
+from optimiser.tariff import ClassPrice, DemandWindow, Tariff, TariffClasses
 from optimiser.terminal import Terminal
 from tests.builders import a_depot, a_night, a_van, a_visit
 
@@ -57,3 +58,17 @@ def test_periods_have_amperes_per_phase(capsys: pytest.CaptureFixture[str]) -> N
     plan = a_plan()
     say_periods(TERMINAL, plan, charging_profiles(plan))
     assert "CP2/1      22:00  23:00  11.0 kW  16 A × 3" in capsys.readouterr().out
+
+
+def test_windows_and_classes_of_the_tariff_are_told_with_the_figures(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    evening = DemandWindow(name="evening", days="all", from_minute=960, to_minute=1260, charge_per_kw=8.0)
+    price = ClassPrice(capacity_per_kw=20.0, energy_per_kwh=0.05)
+    classes = TariffClasses(annual_energy_kwh=50_000.0, annual_peak_kw=15.0, below=price, above=price)
+    tariff = Tariff(demand_windows=(evening,), classes=classes)
+    depot = a_depot(vehicles=[a_van("V1"), a_van("V2")], tariff=tariff)
+    say_plan(TERMINAL, plug_and_charge(depot, a_night(depot)))
+    said = capsys.readouterr().out
+    assert "The peak of evening is 24.1 kW and adds 192.64 EUR." in said
+    assert "full-load hours: the class below 2,500 h a year holds." in said

@@ -5,8 +5,22 @@ from dataclasses import replace
 import pytest
 
 from optimiser.baselines import compare, plug_and_charge
+from optimiser.cost import PaidPeak
 from optimiser.plan import Plan
-from optimiser.sentences import clock, comparisons, cost, duration, energy, headlines, peak, readiness, status
+from optimiser.sentences import (
+    clock,
+    comparisons,
+    cost,
+    duration,
+    energy,
+    headlines,
+    peak,
+    readiness,
+    status,
+    tariff_classes,
+    window_peaks,
+)
+from optimiser.tariff import ClassPrice, TariffClasses
 from tests.builders import a_depot, a_night, a_van, at
 
 BATTERY_KWH = 64.0
@@ -165,3 +179,72 @@ def test_the_weekday_is_said_from_the_next_day_on() -> None:
     horizon = a_plan().horizon
 
     assert (clock(horizon, at("17:50")), clock(horizon, at("07:42"))) == ("17:50", "Tue 07:42")
+
+
+def with_peaks(plan: Plan, *names: str) -> Plan:
+    peaks = [
+        PaidPeak(
+            name=name,
+            charge_per_kw=8.0,
+            so_far_kw=10.0 * n,
+            peak_kw=15.0,
+            money=max(0.0, 8 * (15 - 10.0 * n)),
+        )
+        for n, name in enumerate(names)
+    ]
+    return replace(plan, cost=replace(plan.cost, peaks=tuple(peaks)))
+
+
+def test_the_peaks_of_windows_are_told_one_by_one_and_alone_that_of_all_hours_is_not() -> None:
+    assert window_peaks(with_peaks(a_plan(), "all hours")) == ()
+    assert window_peaks(with_peaks(a_plan(), "all hours", "evening", "night")) == (
+        "The peak of all hours is 15.0 kW and adds 120.00 EUR.",
+        "The peak of evening is 15.0 kW and adds 40.00 EUR beyond the 10.0 kW so far.",
+        "The peak of night is 15.0 kW and adds nothing beyond the 20.0 kW so far.",
+    )
+
+
+def test_the_peak_of_a_window_stands_beside_that_of_plug_and_charge() -> None:
+    plan = with_peaks(a_plan(), "evening")
+    higher = replace(plan, cost=replace(plan.cost, peaks=(replace(plan.cost.peaks[0], peak_kw=33.0),)))
+    said = window_peaks(replace(plan, baseline=compare(plan, higher)))
+    assert said == (
+        "The peak of evening is 15.0 kW and adds 120.00 EUR; plug-and-charge would reach 33.0 kW.",
+    )
+
+
+def with_classes(plan: Plan, *, peak_kw: float, annual_energy_kwh: float = 2.5e6) -> Plan:
+    classes = TariffClasses(
+        annual_energy_kwh=annual_energy_kwh,
+        annual_peak_kw=900.0,
+        below=ClassPrice(capacity_per_kw=16.53, energy_per_kwh=0.0859),
+        above=ClassPrice(capacity_per_kw=191.79, energy_per_kwh=0.0158),
+    )
+    return replace(plan, peak_kw=peak_kw, cost=replace(plan.cost, classes=classes))
+
+
+def test_a_night_below_the_years_peak_leaves_the_class_where_it_is() -> None:
+    assert tariff_classes(with_classes(a_plan(), peak_kw=800.0)) == (
+        (
+            "With the year's peak so far of 900.0 kW and 2,500,000 kWh the year has 2,778 full-load hours: "
+            "the class from 2,500 h a year holds."
+        ),
+        "The grid costs 212,111.00 EUR a year there; below 2,500 h it would cost 229,627.00 EUR.",
+        "The class changes above a peak of 1,000.0 kW.",
+    )
+
+
+def test_a_peak_that_takes_the_site_below_the_threshold_says_so() -> None:
+    said = tariff_classes(with_classes(a_plan(), peak_kw=1250.0))
+    assert said == (
+        (
+            "With tonight's peak of 1,250.0 kW and 2,500,000 kWh the year has 2,000 full-load hours: "
+            "the class below 2,500 h a year holds."
+        ),
+        "The grid costs 235,412.50 EUR a year there; from 2,500 h it would cost 279,237.50 EUR.",
+        "The class changes at a peak of 1,000.0 kW.",
+    )
+
+
+def test_without_classes_nothing_is_said_of_them() -> None:
+    assert tariff_classes(a_plan()) == ()

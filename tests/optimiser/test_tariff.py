@@ -8,7 +8,7 @@ from datetime import date
 import numpy as np
 import pytest
 
-from optimiser.tariff import Band, Days, DemandWindow, Tariff, billing_means
+from optimiser.tariff import Band, ClassPrice, Days, DemandWindow, Tariff, TariffClasses, billing_means
 from tests.builders import a_horizon
 
 NIGHT_AND_DAY = (
@@ -141,3 +141,23 @@ def test_a_billing_mean_is_over_its_interval_and_the_last_may_be_short() -> None
 def test_a_band_holds_on_its_days(days: Days, held: int) -> None:
     band = Band(days=days, from_minute=0, to_minute=60, price_per_kwh=0.1)
     assert sum(band.holds_on(weekday) for weekday in range(7)) == held
+
+
+def test_windows_of_one_name_have_one_peak_together() -> None:
+    windows = (a_window(hours=(22, 24)), a_window(hours=(0, 2)), a_window("morning", hours=(6, 7)))
+    demands = Tariff(demand_windows=windows).demands(a_horizon())
+    assert [(demand.name, len(demand.intervals)) for demand in demands] == [("evening", 16), ("morning", 4)]
+    assert (demands[0].intervals[0], demands[0].intervals[-1]) == ((40, 41), (55, 56))
+
+
+def test_the_class_changes_where_the_full_load_hours_reach_the_threshold() -> None:
+    classes = TariffClasses(
+        annual_energy_kwh=2.5e6,
+        annual_peak_kw=900.0,
+        below=ClassPrice(capacity_per_kw=16.53, energy_per_kwh=0.0859),
+        above=ClassPrice(capacity_per_kw=191.79, energy_per_kwh=0.0158),
+    )
+    assert classes.change_kw == 1000.0
+    assert classes.full_load_h(1000.0) == classes.threshold_h == 2500.0
+    assert classes.full_load_h(1250.0) == 2000.0
+    assert classes.below.annual_cost(peak_kw=1000.0, energy_kwh=2.5e6) == pytest.approx(16530.0 + 214750.0)
