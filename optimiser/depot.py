@@ -5,14 +5,19 @@ Plain values, checked where they are read (:mod:`optimiser.inputs`); nothing her
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import time
+from itertools import pairwise
 from typing import Any, Literal
 
+import numpy as np
+
 from optimiser.display import Card, Printed, counted
+from optimiser.horizon import FloatArray
 from optimiser.tariff import Tariff
-from optimiser.units import NOMINAL_VOLTAGE_V, kw_from_current_a
+from optimiser.units import NOMINAL_VOLTAGE_V, ROUNDING_SLACK, kw_from_current_a
 
 DC_STEP_KW = 0.1
 """Step of a DC set-point: limits to DC chargers are sent in whole watts, a hundred at a time. [kW]"""
@@ -43,6 +48,7 @@ class Feeder:
 class Connector:
     """One plug. AC has ``phases`` 1 or 3 and currents per phase; DC has ``phases`` 0 and powers.
 
+    A charger that knows a few currents only has them in ``allowed_currents_a``, rising; then there is no step.
     ``limit_side`` says where a DC charger applies a limit: at its output, where the grid draws more by
     ``conversion_efficiency``, or at its grid side.
     """
@@ -52,6 +58,7 @@ class Connector:
     max_current_a: float = 0.0
     min_current_a: float = 6.0
     current_step_a: float = 1.0
+    allowed_currents_a: tuple[float, ...] = ()
     phase_map: tuple[str, ...] = ()
     max_kw: float = 0.0
     min_kw: float = 0.0
@@ -99,10 +106,6 @@ class ChargeCurve:
     soc_percent: tuple[float, ...]
     max_kw: tuple[float, ...]
 
-    def lowered_by(self, power_kw: float) -> ChargeCurve:
-        """The same curve, lower by a battery-side power, nowhere below 0."""
-        return replace(self, max_kw=tuple(max(0.0, kw - power_kw) for kw in self.max_kw))
-
 
 @dataclass(frozen=True, kw_only=True)
 class Vehicle:
@@ -144,7 +147,7 @@ class Policy:
     tick_minutes: int = 15
     settle_s: int = 30
     soc_tolerance_percent: float = 1.0
-    secure_against_forgetful: int = 1
+    secure_against_forgetful: int = 0
     unknown_vehicle: Literal["floor", "hold"] = "floor"
     readiness: float | None = None
     precondition_minutes: int = 30
@@ -275,7 +278,8 @@ def _missing(kind: str, name: str) -> Any:
 class PowerRange:
     """What one vehicle can draw on one connector, grid side: 0, or multiples of ``step_kw`` from min to max.
 
-    ``max_kw`` is what the hardware allows, 0 where this vehicle cannot charge here; ``phases`` what both
+    Where the charger has a list of currents, ``listed_kw`` are their powers and ``step_kw`` is the largest distance
+    between two. ``max_kw`` is what the hardware allows, 0 where this vehicle cannot charge here; ``phases`` what both
     have (0 on DC).
     """
 
@@ -283,6 +287,16 @@ class PowerRange:
     max_kw: float
     step_kw: float
     phases: int
+    listed_kw: tuple[float, ...] = ()
+
+    def levels_kw(self) -> FloatArray:
+        """The powers above 0 that this vehicle can be given here, rising. [kW]"""
+        if self.listed_kw:
+            return np.array(self.listed_kw)
+        lowest = max(1, math.ceil(self.min_kw / self.step_kw - ROUNDING_SLACK))
+        highest = math.floor(self.max_kw / self.step_kw + ROUNDING_SLACK)
+        levels_kw: FloatArray = self.step_kw * np.arange(lowest, highest + 1, dtype=float)
+        return levels_kw
 
 
 def power_range(connector: Connector, vehicle: Vehicle, *, voltage_v: float) -> PowerRange:
@@ -305,9 +319,21 @@ def power_range(connector: Connector, vehicle: Vehicle, *, voltage_v: float) -> 
     def power_kw(current_a: float) -> float:
         return kw_from_current_a(current_a, phases=phases, voltage_v=voltage_v)
 
+    least_a = max(connector.min_current_a, vehicle.min_current_a)
+    most_a = min(connector.max_current_a, vehicle.max_ac_current_a)
+    if connector.allowed_currents_a:
+        listed_kw = [power_kw(a) for a in connector.allowed_currents_a if least_a <= a <= most_a]
+        steps_kw = [after - before for before, after in pairwise(listed_kw)]
+        return PowerRange(
+            min_kw=min(listed_kw, default=power_kw(least_a)),
+            max_kw=max(listed_kw, default=0.0),
+            step_kw=max(steps_kw, default=power_kw(connector.current_step_a)),
+            phases=phases,
+            listed_kw=tuple(listed_kw),
+        )
     return PowerRange(
-        min_kw=power_kw(max(connector.min_current_a, vehicle.min_current_a)),
-        max_kw=power_kw(min(connector.max_current_a, vehicle.max_ac_current_a)),
+        min_kw=power_kw(least_a),
+        max_kw=power_kw(most_a),
         step_kw=power_kw(connector.current_step_a),
         phases=phases,
     )

@@ -1,60 +1,122 @@
-"""What happens if chargers forget their limits and wake at full power: how far above its limit the site would be."""
+"""Chargers that forget their limits and wake at full power: how many at once the site can stand.
+
+With any k of them awake the site draws Σ p + Σ over the k worst chargers of (full power − p). Said as rows that
+are linear in the powers: for every choice of k chargers, what the others draw ≤ limit − full power of the k.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
 import numpy as np
+import numpy.typing as npt
 
 from optimiser.depot import Depot
 from optimiser.horizon import FloatArray
 from optimiser.night import Night
 
+IntArray = npt.NDArray[np.int64]
 
-def excess_kw(depot: Depot, night: Night, power_kw: FloatArray, *, forgetful: int) -> FloatArray:
-    """How far the site passes its limit, less reserve, if the worst so many chargers draw all they can.
 
-    ``power_kw`` (visits, steps) is what is planned; shape of the result (steps,), 0 where the limit holds. Every
-    charger counts as one that may forget, also where no visit is planned.
+@dataclass(frozen=True, kw_only=True)
+class Security:
+    """What holds so that ``forgetful`` chargers may wake at once.
+
+    ``full_kw`` (C, 1): what each charger draws when it has forgotten its limit, all its connectors together;
+    every charger counts, also where no visit is planned. ``charger`` (V,): the charger of each visit.
+    ``kept_kw`` (C, T): what visits outside the problem draw. ``limit_kw`` (T,): what chargers may draw in all;
+    infinite in steps where not even a depot at rest would be secure.
     """
-    planned: dict[tuple[str, int], FloatArray] = {
-        (charger.id, connector.id): np.zeros(night.horizon.steps) for charger, connector in depot.connectors()
-    }
-    for row, visit in enumerate(night.visits):
-        planned[visit.charger_id, visit.connector_id] = (
-            planned[visit.charger_id, visit.connector_id] + power_kw[row]
-        )
-    more_kw = np.array(
-        [
-            sum(
-                connector.full_power_kw(depot.site.voltage_v) - planned[charger.id, connector.id]
-                for connector in charger.connectors
-            )
-            for charger in depot.chargers
-        ]
+
+    forgetful: int
+    full_kw: FloatArray
+    charger: IntArray
+    kept_kw: FloatArray
+    limit_kw: FloatArray
+
+    def drawn_kw(self, power_kw: FloatArray) -> FloatArray:
+        """What powers (V, T) are per charger, shape (C, T)."""
+        drawn_kw = self.kept_kw.copy()
+        np.add.at(drawn_kw, self.charger, power_kw)
+        return drawn_kw
+
+    def worst_kw(self, power_kw: FloatArray) -> FloatArray:
+        """What the site's chargers draw, shape (T,), when those wake that add the most."""
+        drawn_kw = self.drawn_kw(power_kw)
+        more_kw = np.sort(self.full_kw - drawn_kw, axis=0)[::-1][: self.forgetful]
+        worst_kw: FloatArray = drawn_kw.sum(axis=0) + more_kw.sum(axis=0)
+        return worst_kw
+
+    def broken(self, power_kw: FloatArray, tolerance_kw: float) -> Iterator[tuple[int, IntArray]]:
+        """The steps in which the limit would be passed, each with the chargers whose waking does it."""
+        more_kw = self.full_kw - self.drawn_kw(power_kw)
+        for step in np.flatnonzero(self.worst_kw(power_kw) > self.limit_kw + tolerance_kw):
+            yield int(step), np.argsort(-more_kw[:, step], kind="stable")[: self.forgetful]
+
+    def most_kw(self, step: int, awake: IntArray) -> float:
+        """What the visits of all other chargers may draw together in a step while these are awake."""
+        asleep = np.ones(len(self.full_kw), dtype=np.bool_)
+        asleep[awake] = False
+        left_kw = self.limit_kw[step] - self.full_kw[awake].sum() - self.kept_kw[asleep, step].sum()
+        return max(0.0, float(left_kw))
+
+    def headroom_kw(self, drawn_kw: FloatArray, charger: int) -> FloatArray:
+        """How much more one charger may draw in every step, shape (T,), where chargers draw ``drawn_kw`` (C, T).
+
+        More power of a charger that would wake adds nothing; so what counts are the k worst of the others.
+        """
+        others_kw = np.delete(self.full_kw - drawn_kw, charger, axis=0)
+        count = min(self.forgetful, len(others_kw))
+        worst_kw = np.partition(others_kw, len(others_kw) - count, axis=0)[len(others_kw) - count :]
+        headroom_kw: FloatArray = self.limit_kw - drawn_kw.sum(axis=0) - worst_kw.sum(axis=0)
+        return headroom_kw
+
+    def beside(self, committed_kw: FloatArray, free: npt.NDArray[np.bool_]) -> Security:
+        """The same for the visits with ``free`` (V,) alone, beside powers (V, T) that the others keep."""
+        kept_kw = self.kept_kw.copy()
+        np.add.at(kept_kw, self.charger[~free], committed_kw[~free])
+        return replace(self, charger=self.charger[free], kept_kw=kept_kw)
+
+
+def security(depot: Depot, night: Night) -> Security | None:
+    """What ``policy.secure_against_forgetful`` asks of a night; None where it asks for nothing."""
+    forgetful = min(depot.policy.secure_against_forgetful, len(depot.chargers))
+    if forgetful == 0:
+        return None
+    number = {charger.id: row for row, charger in enumerate(depot.chargers)}
+    volt = depot.site.voltage_v
+    full_kw = np.array(
+        [[sum(c.full_power_kw(volt) for c in charger.connectors)] for charger in depot.chargers]
     )
-    worst_kw = np.sort(more_kw, axis=0)[::-1][:forgetful].sum(axis=0)
-    taken_kw = power_kw.sum(axis=0) + night.base_load_kw + depot.site.reserve_kw
-    excess: FloatArray = np.clip(taken_kw + worst_kw - night.site_limit_kw, 0.0, None)
-    return excess
+    limit_kw = night.site_limit_kw - night.base_load_kw - depot.site.reserve_kw
+    least_kw = np.sort(full_kw[:, 0])[::-1][:forgetful].sum()
+    return Security(
+        forgetful=forgetful,
+        full_kw=full_kw,
+        charger=np.array([number[visit.charger_id] for visit in night.visits], dtype=np.int64),
+        kept_kw=np.zeros((len(depot.chargers), night.horizon.steps)),
+        limit_kw=np.where(least_kw <= limit_kw, limit_kw, np.inf),
+    )
 
 
 def forgetful_warnings(depot: Depot, night: Night, power_kw: FloatArray) -> list[str]:
-    """One sentence if ``policy.secure_against_forgetful`` is more than the plan can stand; else none."""
-    forgetful = min(depot.policy.secure_against_forgetful, len(depot.chargers))
-    if forgetful == 0:
+    """One sentence if ``policy.secure_against_forgetful`` cannot be had in some steps; else none."""
+    wanted = security(depot, night)
+    if wanted is None or np.isfinite(wanted.limit_kw).all():
         return []
-    excess = excess_kw(depot, night, power_kw, forgetful=forgetful)
-    worst = int(np.argmax(excess))
-    if excess[worst] <= 1e-6:
-        return []
+    limit_kw = night.site_limit_kw - night.base_load_kw - depot.site.reserve_kw
+    excess_kw = np.where(np.isfinite(wanted.limit_kw), 0.0, wanted.worst_kw(power_kw) - limit_kw)
+    worst = int(np.argmax(excess_kw))
     at = night.horizon.local(night.horizon.starts()[worst])
     who = (
         "a charger that forgets its limit"
-        if forgetful == 1
-        else f"{forgetful} chargers that forget their limits"
+        if wanted.forgetful == 1
+        else f"{wanted.forgetful} chargers that forget their limits"
     )
     asked = depot.policy.secure_against_forgetful
     sentence = (
-        f"{who} would bring the site {excess[worst]:.1f} kW above its limit at {at:%H:%M}: "
-        f"the plan is not secured against it (policy.secure_against_forgetful: {asked})"
+        f"{who} would bring the site {excess_kw[worst]:.1f} kW above its limit at {at:%H:%M}, and would even if "
+        f"nothing were charged: the plan cannot be secured against it (policy.secure_against_forgetful: {asked})"
     )
     return [sentence]

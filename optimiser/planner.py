@@ -35,7 +35,7 @@ class Decision:
     def solver(self, cost_total: float) -> Solver:
         """How a plan of this cost was found, with the bound for its own shortfall."""
         # Where the plan is optimal, the solver's last digits may put the bound above it.
-        lp_bound = min(self.program.bound(self.shortfall_kwh), cost_total)
+        lp_bound = min(self.program.bound(self.problem, self.shortfall_kwh), cost_total)
         return Solver(
             name=self.program.solver_name,
             version=self.program.solver_version,

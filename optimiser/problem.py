@@ -11,11 +11,12 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from optimiser.accounting import presence, required_kwh
+from optimiser.accounting import consumed_kwh, presence, required_kwh
 from optimiser.depot import ChargeCurve, Connector, Depot, Feeder, PowerRange, power_range
+from optimiser.forgetful import Security, security
 from optimiser.horizon import FloatArray
 from optimiser.night import Night, Visit
-from optimiser.tariff import billing_means
+from optimiser.tariff import Demand
 
 BoolArray = npt.NDArray[np.bool_]
 
@@ -29,9 +30,10 @@ _PER_VISIT = (
     "efficiency",
     "arrival_kwh",
     "need_kwh",
-    "room_kwh",
+    "consumed_kwh",
     "priority",
     "battery_kwh",
+    "curve_margin_kw",
 )
 """Arrays of a problem with a row per visit."""
 
@@ -67,8 +69,10 @@ class Problem:
     """Everything the planner needs to know of a night.
 
     ``present``: share of the step, shape (V, T); a step shared by two visits of one connector belongs to the
-    one that has more of it. ``max_kw``, ``min_kw``, ``step_kw``, ``efficiency``, ``need_kwh``, ``room_kwh`` (to a
-    full battery), ``arrival_kwh``, ``priority`` have shape (V,); ``max_kw`` of 0 means the visit cannot charge.
+    one that has more of it. ``max_kw``, ``min_kw``, ``step_kw``, ``efficiency``, ``need_kwh``, ``arrival_kwh``,
+    ``priority`` have shape (V,); ``max_kw`` of 0 means the visit cannot charge. ``consumed_kwh`` (V, T) is what
+    preconditioning has taken by the end of a step. ``levels_kw`` has the set-points of each visit above 0, rising;
+    ``step_kw`` is the largest distance between two of them. ``curve_margin_kw`` (V,) keeps powers below the charge curve.
     Prices per kWh, ``surplus_kw`` (roof beyond base load) and ``net_base_kw`` (base load − roof) shape (T,).
     """
 
@@ -80,18 +84,19 @@ class Problem:
     efficiency: FloatArray
     arrival_kwh: FloatArray
     need_kwh: FloatArray
-    room_kwh: FloatArray
+    consumed_kwh: FloatArray
     priority: FloatArray
     curves: tuple[ChargeCurve | None, ...]
     battery_kwh: FloatArray
+    curve_margin_kw: FloatArray
+    levels_kw: tuple[FloatArray, ...]
     capacities: tuple[Capacity, ...]
+    security: Security | None
     import_price_per_kwh: FloatArray
     export_price_per_kwh: FloatArray
     surplus_kw: FloatArray
     net_base_kw: FloatArray
-    demand_charge_per_kw: float
-    peak_so_far_kw: float
-    billing_steps: int
+    demands: tuple[Demand, ...]
 
     @property
     def visits(self) -> int:
@@ -102,6 +107,17 @@ class Problem:
     def steps(self) -> int:
         """Number of steps, T."""
         return int(self.present.shape[1])
+
+    @property
+    def battery_room_kwh(self) -> FloatArray:
+        """What is missing to a full battery on arrival, shape (V,)."""
+        return np.clip(self.battery_kwh - self.arrival_kwh, 0.0, None)
+
+    @property
+    def room_kwh(self) -> FloatArray:
+        """What a visit can take in all: to a full battery, and what preconditioning consumes. Shape (V,)."""
+        room_kwh: FloatArray = self.battery_room_kwh + self.consumed_kwh[:, -1]
+        return room_kwh
 
     @property
     def drawable(self) -> FloatArray:
@@ -116,14 +132,13 @@ class Problem:
         """
         leeway_kw = float(self.step_kw[self.max_kw > 0].max(initial=0.0))
         one_step_kwh = self.energy_per_kw().max(axis=1, initial=0.0) * self.step_kw
+        secured = self.security
         return replace(
             self,
             capacities=tuple(capacity.lowered_by(self.step_kw) for capacity in self.capacities),
-            peak_so_far_kw=self.peak_so_far_kw - leeway_kw,
-            curves=tuple(
-                curve and curve.lowered_by(2.0 * step_kw * efficiency)
-                for curve, step_kw, efficiency in zip(self.curves, self.step_kw, self.efficiency, strict=True)
-            ),
+            security=secured and replace(secured, limit_kw=secured.limit_kw - leeway_kw),
+            demands=tuple(replace(each, so_far_kw=each.so_far_kw - leeway_kw) for each in self.demands),
+            curve_margin_kw=2.0 * self.step_kw * self.efficiency,
             need_kwh=np.where(
                 self.need_kwh > 0,
                 np.minimum(self.need_kwh + one_step_kwh, np.maximum(self.need_kwh, self.room_kwh)),
@@ -141,6 +156,7 @@ class Problem:
             self,
             **own,
             curves=tuple(self.curves[row] for row in rows),
+            levels_kw=tuple(self.levels_kw[row] for row in rows),
             capacities=tuple(
                 replace(
                     capacity,
@@ -149,6 +165,7 @@ class Problem:
                 )
                 for capacity in self.capacities
             ),
+            security=self.security and self.security.beside(committed_kw, free),
             surplus_kw=np.clip(self.surplus_kw - total_kw, 0.0, None),
             net_base_kw=self.net_base_kw + total_kw,
         )
@@ -167,9 +184,14 @@ class Problem:
         drawn_kw = (self.present * power_kw).sum(axis=0)
         unsold_kw = np.minimum(drawn_kw, self.surplus_kw)
         energy = self.import_price_per_kwh * (drawn_kw - unsold_kw) + self.export_price_per_kwh * unsold_kw
-        peak_kw = float(billing_means(power_kw.sum(axis=0) + self.net_base_kw, self.billing_steps).max())
-        demand = self.demand_charge_per_kw * max(0.0, peak_kw - self.peak_so_far_kw)
-        return float(energy.sum() * self.step_h) + demand
+        net_load_kw = power_kw.sum(axis=0) + self.net_base_kw
+        return float(energy.sum() * self.step_h) + sum(each.cost(net_load_kw) for each in self.demands)
+
+    def unreachable_kwh(self) -> FloatArray:
+        """Shortfall that no limit but the vehicle's own time and power explains, shape (V,)."""
+        reachable_kwh = (self.energy_per_kw() * self.drawable * self.max_kw[:, None]).sum(axis=1)
+        unreachable_kwh: FloatArray = np.clip(self.need_kwh - reachable_kwh, 0.0, None)
+        return unreachable_kwh
 
     def taper_pieces(self, visit: int) -> tuple[TaperPiece, ...]:
         """Sloped pieces of the smallest concave curve above a visit's charge curve, where they can bite."""
@@ -177,7 +199,7 @@ class Problem:
         if curve is None:
             return ()
         points = concave_points(curve)
-        most_kwh = self.arrival_kwh[visit] + self.room_kwh[visit]
+        most_kwh = self.battery_kwh[visit]
         flat_kw = self.max_kw[visit] * self.efficiency[visit]
         pieces = []
         for (soc, kw), (next_soc, next_kw) in pairwise(points):
@@ -205,18 +227,19 @@ def build_problem(depot: Depot, night: Night) -> Problem:
         efficiency=np.array([vehicle.charge_efficiency for vehicle in vehicles], dtype=float),
         arrival_kwh=arrival_kwh,
         need_kwh=np.array([required_kwh(depot, visit) for visit in night.visits], dtype=float),
-        room_kwh=np.clip(battery_kwh - arrival_kwh, 0.0, None),
+        consumed_kwh=consumed_kwh(depot, night),
         priority=np.array([visit.priority for visit in night.visits], dtype=float),
         curves=tuple(vehicle.charge_curve for vehicle in vehicles),
         battery_kwh=battery_kwh,
+        curve_margin_kw=np.zeros(len(vehicles)),
+        levels_kw=tuple(r.levels_kw() for r in ranges),
+        security=security(depot, night),
         capacities=_capacities(depot, night, ranges),
         import_price_per_kwh=night.import_price_per_kwh,
         export_price_per_kwh=night.export_price_per_kwh,
         surplus_kw=np.clip(night.pv_kw - night.base_load_kw, 0.0, None),
         net_base_kw=night.base_load_kw - night.pv_kw,
-        demand_charge_per_kw=depot.tariff.demand_charge_per_kw,
-        peak_so_far_kw=depot.tariff.peak_so_far_kw,
-        billing_steps=depot.tariff.billing_steps(night.horizon),
+        demands=depot.tariff.demands(night.horizon),
     )
 
 

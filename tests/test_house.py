@@ -23,9 +23,9 @@ UNITS = (
 """A float says its unit at the end of its name."""
 
 WITHOUT_UNIT = {
-    "allowed", "amount", "baseline", "charge_efficiency", "conversion_efficiency", "cost_total", "demand", "efficiency", "energy", "gap",
-    "kw", "limit", "lp_bound", "money", "otherwise", "planned", "present", "priority", "readiness",
-    "seconds", "step", "total", "value", "weight",
+    "allowed", "amount", "baseline", "charge_efficiency", "coefficients", "conversion_efficiency", "cost_total", "costs", "demand", "efficiency", "energy", "gap",
+    "kw", "limit", "lower", "lp_bound", "money", "otherwise", "planned", "present", "priority", "readiness",
+    "seconds", "step", "total", "upper", "value", "weight",
 }  # fmt: skip
 """Shares, money, weights, and numbers whose unit is that of what they stand beside."""
 

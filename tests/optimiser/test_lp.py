@@ -96,7 +96,7 @@ def test_money_is_never_lost_to_ending_early() -> None:
     night = a_night(depot, price_per_kwh=np.random.default_rng(3).uniform(0.1, 0.4, 96))
     program = LinearProgram(build_problem(depot, night))
     optimum = program.solve()
-    assert optimum.money == pytest.approx(program.bound(optimum.shortfall_kwh), rel=1e-4)
+    assert optimum.money == pytest.approx(program.bound(program.problem, optimum.shortfall_kwh), rel=1e-4)
 
 
 def test_among_equal_prices_a_vehicle_ends_early() -> None:
@@ -148,6 +148,6 @@ def test_bounds_that_cost_some_harm_cost_no_more_than_they_must() -> None:
     program.solve()
     upper_kw = np.zeros_like(problem.present)
     upper_kw[0, :4] = 11.04
-    polished = program.polish(np.zeros_like(upper_kw), upper_kw)
+    polished = program.wish(problem, (np.zeros_like(upper_kw), upper_kw))
     assert polished.power_kw[0, :4] == pytest.approx(np.full(4, 11.04))
     assert polished.shortfall_kwh == pytest.approx([32.0 - 11.04 * 0.9])

@@ -58,7 +58,7 @@ def test_a_second_formulation_finds_the_same_optimum(data: st.DataObject) -> Non
     # Ties are broken for an early end, at a stated cost of at most 0.01 % of what the energy can cost.
     dearest = float(np.abs(night.import_price_per_kwh).max()) * float(optimum.power_kw.sum()) * 0.25
     assert other.money - 1e-4 <= optimum.money <= other.money + 1e-3 + 1e-4 * dearest
-    assert program.bound(optimum.shortfall_kwh) <= optimum.money + 1e-6
+    assert program.bound(program.problem, optimum.shortfall_kwh) <= optimum.money + 1e-6
 
 
 @MANY

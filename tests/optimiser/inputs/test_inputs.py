@@ -66,7 +66,7 @@ def test_a_folder_becomes_a_depot_with_the_defaults_of_the_contract(tmp_path: Pa
     assert depot.charger("CP01").capabilities == {"clears_on_boot": True}
     assert depot.tariff.bands[0] == Band(days="weekdays", from_minute=0, to_minute=360, price_per_kwh=0.2)
     assert depot.policy.unknown_vehicle == "hold"
-    assert depot.policy.secure_against_forgetful == 1
+    assert depot.policy.secure_against_forgetful == 0
     assert depot.policy.precondition_minutes == 30
     assert depot.gateway.credentials == "credentials.yaml"
     assert depot.store == "sqlite:///depot.db"
