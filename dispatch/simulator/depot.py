@@ -11,10 +11,11 @@ from dispatch.simulator.machine import Machine
 from dispatch.simulator.outlet import Stay
 from dispatch.simulator.persona import Persona
 from dispatch.simulator.wire16.machine import Machine16
+from dispatch.simulator.wire201.machine import Machine201
 from optimiser.depot import Charger, Depot
 from optimiser.night import Night
 
-VERSIONS: Mapping[str, type[Machine]] = {"1.6": Machine16}
+VERSIONS: Mapping[str, type[Machine]] = {"1.6": Machine16, "2.0.1": Machine201}
 """What simulates a charger, by its OCPP version."""
 
 
@@ -39,19 +40,13 @@ def machines(
     """The charge points of a depot, all or those named, each with its vehicles of the night.
 
     ``arrival_soc_percent`` by vehicle id takes the place of what the night expects; ``personas`` are by
-    charger id, default the honest one. Raises :class:`SimulationError` for names that the depot does not have and
-    for chargers of another OCPP version.
+    charger id, default the honest one. Raises :class:`SimulationError` for names that the depot does not have.
     """
     arrival_socs, characters = arrival_soc_percent or {}, personas or {}
     chargers = {charger.id for charger in depot.chargers}
     visitors = {visit.vehicle_id for visit in night.visits}
     problems = [
         *(f"charger {name}: not in this depot" for name in sorted({*(charger_ids or ())} - chargers)),
-        *(
-            f"charger {charger.id}: speaks OCPP {charger.ocpp}, only 1.6 is simulated"
-            for charger in depot.chargers
-            if charger.ocpp != "1.6" and (charger_ids is None or charger.id in charger_ids)
-        ),
         *(f"persona of {name}: no such charger" for name in sorted(set(characters) - chargers)),
         *(f"arrival SoC of {name}: no such visitor" for name in sorted(set(arrival_socs) - visitors)),
         *(

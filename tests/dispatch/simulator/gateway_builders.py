@@ -7,6 +7,7 @@ import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from websockets.asyncio.server import ServerConnection, serve
@@ -19,7 +20,10 @@ from optimiser.horizon import format_instant
 from tests.dispatch.simulator.simulator_builders import NOW, check_schema
 
 WAIT_S = 10.0
+SUBPROTOCOLS = [Subprotocol("ocpp1.6"), Subprotocol("ocpp2.0.1")]
 FAST = Timing(tick_s=0.01, boot_retry_s=0.01, reconnect_s=0.01, reconnect_max_s=0.05, call_timeout_s=5.0)
+UNHURRIED = Timing(tick_s=0.01, reconnect_s=0.2, call_timeout_s=5.0)
+"""Away long enough after a lost connection for a test to change the world meanwhile."""
 Answer = Callable[[dict[str, Any]], Mapping[str, Any]]
 
 
@@ -45,6 +49,7 @@ class TinyGateway:
         self.headers: dict[str, str | None] = {}
         self.answers: dict[str, Answer] = {}
         self.hold: dict[str, asyncio.Event] = {}
+        self.versions: dict[str, str] = {}
         self.bad_frames: list[str] = []
         self.sockets = 0
         self.port = 0
@@ -85,6 +90,8 @@ class TinyGateway:
         charger_id = socket.request.path.rsplit("/", 1)[-1]
         self.headers[charger_id] = socket.request.headers.get("Authorization")
 
+        version = self.versions[charger_id] = str(socket.subprotocol).removeprefix("ocpp")
+
         async def on_call(action: str, payload: Any) -> Mapping[str, Any]:
             answer = self._answer(action, payload)
             self.heard.append((charger_id, action, payload))
@@ -94,7 +101,9 @@ class TinyGateway:
                 await held.wait()
             return answer
 
-        connection = Connection(socket, on_call=on_call, on_frame=self._check, call_timeout_s=WAIT_S)
+        connection = Connection(
+            socket, on_call=on_call, on_frame=partial(self._check, version), call_timeout_s=WAIT_S
+        )
         self.connections[charger_id] = connection
         self.sockets += 1
         await self._tell()
@@ -108,20 +117,21 @@ class TinyGateway:
         answers: dict[str, dict[str, Any]] = {
             "BootNotification": {"status": "Accepted", "currentTime": now, "interval": 300},
             "Heartbeat": {"currentTime": now},
-            "Authorize": {"idTagInfo": {"status": "Accepted"}},
+            "Authorize": {"idTagInfo": {"status": "Accepted"}, "idTokenInfo": {"status": "Accepted"}},
             "StartTransaction": {"transactionId": self._started, "idTagInfo": {"status": "Accepted"}},
+            "NotifyEVChargingNeeds": {"status": "Accepted"},
         }
         return answers.get(action, {})
 
-    def _check(self, frame: Frame) -> None:
+    def _check(self, version: str, frame: Frame) -> None:
         if frame.direction == "out":
             return
         document = json.loads(frame.text)
         try:
             if document[0] == 2:
-                check_schema(document[2], document[3])
+                check_schema(document[2], document[3], version=version)
             elif document[0] == 3:
-                check_schema(f"{frame.action}Response", document[2])
+                check_schema(f"{frame.action}Response", document[2], version=version)
         except Exception as error:  # noqa: BLE001 - whatever it is, the test has to see it
             self.bad_frames.append(f"{frame.text}: {error}")
 
@@ -147,10 +157,18 @@ def refuse(code: str) -> Answer:
 async def a_gateway(clock: Callable[[], datetime], *, port: int = 0) -> AsyncIterator[TinyGateway]:
     """A gateway on a free port of the loopback; at its end every frame it received must have been good."""
     gateway = TinyGateway(clock)
-    async with serve(gateway.serve, "127.0.0.1", port, subprotocols=[Subprotocol("ocpp1.6")]) as server:
+    async with serve(gateway.serve, "127.0.0.1", port, subprotocols=SUBPROTOCOLS) as server:
         gateway.port = next(iter(server.sockets)).getsockname()[1]
         yield gateway
     assert gateway.bad_frames == []
+
+
+async def lose_connection(gateway: TinyGateway, machine: Machine) -> None:
+    """Close the socket of CP1, which has noticed it at the end."""
+    await gateway.connections["CP1"].close()
+    async with asyncio.timeout(WAIT_S):
+        while machine.is_online:
+            await asyncio.sleep(0)
 
 
 @asynccontextmanager

@@ -6,20 +6,25 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, TypeVar
 
 import jsonschema
 
+from dispatch.simulator.grammar import instant
 from dispatch.simulator.machine import Machine
 from dispatch.simulator.outlet import Stay
 from dispatch.simulator.persona import Persona
 from dispatch.simulator.resolver import Session
 from dispatch.simulator.vehicle import PluggedVehicle
 from dispatch.simulator.wire16.machine import Machine16
+from dispatch.simulator.wire201.machine import Machine201
 from optimiser.depot import Charger, Connector, Vehicle
 from optimiser.horizon import format_instant
 from tests.builders import a_van, an_ac_connector
+
+Built = TypeVar("Built", bound=Machine)
 
 NOW = datetime(2025, 11, 10, 18, 0, tzinfo=UTC)
 
@@ -75,6 +80,33 @@ def a_profile(
     }
 
 
+def a_profile_201(
+    periods: Sequence[tuple[int, float]] = ((0, 10.0),),
+    *,
+    profile_id: int = 1,
+    level: int = 1,
+    purpose: str = "TxDefaultProfile",
+    kind: str = "Absolute",
+    start_s: float | None = -60.0,
+    duration_s: int | None = None,
+    unit: str = "A",
+    number_phases: int | None = 3,
+    **rest: Any,
+) -> dict[str, Any]:
+    """A ``chargingProfile`` of OCPP 2.0.1; times in seconds from ``NOW``."""
+    schedule = a_schedule(
+        periods, start_s=start_s, duration_s=duration_s, unit=unit, number_phases=number_phases
+    )
+    return {
+        "id": profile_id,
+        "stackLevel": level,
+        "chargingProfilePurpose": purpose,
+        "chargingProfileKind": kind,
+        "chargingSchedule": [{"id": 1, **schedule}],
+        **rest,
+    }
+
+
 def a_session(
     *, connector_id: int = 1, in_transaction: bool = True, charging_since: datetime = NOW
 ) -> Session:
@@ -110,9 +142,30 @@ def a_machine(
     persona: Persona | None = None,
     started: bool = True,
 ) -> Machine16:
-    """A charge point whose n-th stay is on its n-th connector."""
+    """A charge point of OCPP 1.6 whose n-th stay is on its n-th connector."""
+    return _built(Machine16, stays, connectors=connectors, persona=persona, started=started)
+
+
+def a_station(
+    *stays: Stay,
+    connectors: Sequence[Connector] | None = None,
+    persona: Persona | None = None,
+    started: bool = True,
+) -> Machine201:
+    """A charging station of OCPP 2.0.1 whose n-th stay is on its n-th EVSE."""
+    return _built(Machine201, stays, connectors=connectors, persona=persona, started=started)
+
+
+def _built(
+    kind: type[Built],
+    stays: Sequence[Stay],
+    *,
+    connectors: Sequence[Connector] | None,
+    persona: Persona | None,
+    started: bool,
+) -> Built:
     wired = tuple(connectors or (an_ac_connector(),))
-    machine = Machine16(
+    machine = kind(
         charger=Charger(id="CP1", vendor="Vendor", model="Model", connectors=wired),
         stays={connector.id: [stay] for connector, stay in zip(wired, stays, strict=False)},
         voltage_v=230.0,
@@ -133,19 +186,34 @@ def sent(machine: Machine, *, actions: Sequence[str] | None = None) -> list[tupl
         payload = machine.payload(outgoing)
         if payload is None:
             continue
-        check_schema(outgoing.action, payload)
+        check_schema(outgoing.action, payload, version=version_of(machine))
         said.append((outgoing.action, payload))
         started += outgoing.action == "StartTransaction"
-        answer: dict[str, Any] = {"transactionId": started, "idTagInfo": {"status": "Accepted"}}
+        yes = {"status": "Accepted"}
+        answer: dict[str, Any] = {"transactionId": started, "idTagInfo": yes, "idTokenInfo": yes}
         machine.answered(outgoing, answer, NOW)
     return [entry for entry in said if actions is None or entry[0] in actions]
 
 
-def check_schema(name: str, payload: Mapping[str, Any]) -> None:
-    """Hold a payload against the JSON schema of OCPP 1.6 that the ``ocpp`` package ships.
+def version_of(machine: Machine) -> str:
+    return machine.subprotocol.removeprefix("ocpp")
 
-    Numbers become Decimals, because as a double 5.7 is no multiple of 0.1.
+
+def check_schema(name: str, payload: Mapping[str, Any], *, version: str = "1.6") -> None:
+    """Hold a payload against the JSON schema of its OCPP version that the ``ocpp`` package ships.
+
+    Numbers become Decimals, because as a double 5.7 is no multiple of 0.1. Timestamps have an offset.
     """
-    text = (files("ocpp") / "v16" / "schemas" / f"{name}.json").read_text(encoding="utf-8-sig")
-    validator = jsonschema.Draft4Validator(json.loads(text, parse_float=Decimal))
-    validator.validate(json.loads(json.dumps(payload), parse_float=Decimal))
+    if version == "2.0.1" and not name.endswith("Response"):
+        name += "Request"
+    _validator(name, version).validate(json.loads(json.dumps(payload), parse_float=Decimal))
+
+
+@cache
+def _validator(name: str, version: str) -> jsonschema.Draft4Validator:
+    folder = {"1.6": "v16", "2.0.1": "v201"}[version]
+    text = (files("ocpp") / folder / "schemas" / f"{name}.json").read_text(encoding="utf-8-sig")
+    formats = jsonschema.FormatChecker(formats=())
+    formats.checks("date-time", raises=ValueError)(lambda text: bool(instant(str(text))))
+    schema = json.loads(text, parse_float=Decimal)
+    return jsonschema.Draft4Validator(schema, format_checker=formats)

@@ -67,10 +67,13 @@ def test_everything_that_does_not_fit_is_named_at_once() -> None:
     ]
 
 
-def test_a_charger_of_another_version_is_not_passed_off_as_one_of_this() -> None:
-    other = Charger(id="CP1", ocpp="2.0.1", connectors=(an_ac_connector(),))
-    with pytest.raises(SimulationError, match=r"only 1\.6 is simulated"):
-        machines(a_depot(vehicles=[a_van("V1")], chargers=[other]), two_vans(), meter_interval_s=60.0)
+def test_every_charger_speaks_its_own_version() -> None:
+    wired = (an_ac_connector(),)
+    chargers = [Charger(id="CP1", connectors=wired), Charger(id="CP2", ocpp="2.0.1", connectors=wired)]
+    both = machines(
+        a_depot(vehicles=[a_van("V1"), a_van("V2")], chargers=chargers), two_vans(), meter_interval_s=60.0
+    )
+    assert [machine.subprotocol for machine in both] == ["ocpp1.6", "ocpp2.0.1"]
 
 
 async def test_a_depot_on_a_gateway(caplog: pytest.LogCaptureFixture) -> None:
