@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import UTC, datetime
 
 from dispatch.simulator.charge_point import ChargePoint, Timing
 from dispatch.simulator.machine import Machine
 from dispatch.simulator.outlet import Stay
 from dispatch.simulator.persona import Persona
+from dispatch.simulator.personas import PERSONAS
 from dispatch.simulator.wire16.machine import Machine16
 from dispatch.simulator.wire201.machine import Machine201
 from optimiser.depot import Charger, Depot
@@ -21,6 +22,23 @@ VERSIONS: Mapping[str, type[Machine]] = {"1.6": Machine16, "2.0.1": Machine201}
 
 class SimulationError(ValueError):
     """What was asked for does not fit the depot; one message for everything that does not."""
+
+
+def chosen_personas(options: Iterable[str]) -> dict[str, Persona]:
+    """Personas by charger id, from texts ``CHARGER=NAME``.
+
+    Raises :class:`SimulationError` that names everything that is wrong with them, and the names there are.
+    """
+    pairs = [text.rpartition("=") for text in options]
+    wrong = [f"persona {''.join(pair)!r}: not CHARGER=NAME" for pair in pairs if not (pair[0] and pair[1])]
+    wrong += [
+        f"persona {name!r} of {charger_id}: none of {', '.join(PERSONAS)}"
+        for charger_id, _, name in pairs
+        if charger_id and name not in PERSONAS
+    ]
+    if wrong:
+        raise SimulationError("\n".join(wrong))
+    return {charger_id: PERSONAS[name].persona for charger_id, _, name in pairs}
 
 
 def utc_now() -> datetime:

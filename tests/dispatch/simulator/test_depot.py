@@ -11,7 +11,7 @@ from contextlib import suppress
 import numpy as np
 import pytest
 
-from dispatch.simulator.depot import SimulationError, machines, simulate
+from dispatch.simulator.depot import SimulationError, chosen_personas, machines, simulate
 from dispatch.simulator.persona import Persona
 from optimiser.depot import Charger
 from optimiser.night import Night
@@ -65,6 +65,19 @@ def test_everything_that_does_not_fit_is_named_at_once() -> None:
         "arrival SoC of V9: no such visitor",
         "arrival SoC of V1: 140 %, 0 to 100 allowed",
     ]
+
+
+def test_personas_are_chosen_by_name() -> None:
+    chosen = chosen_personas(["CP1=refuses-all", "CP=2=honest"])
+    assert chosen == {"CP1": Persona(refuses_profiles=True), "CP=2": Persona()}
+
+
+def test_a_persona_that_there_is_not_is_answered_with_those_there_are() -> None:
+    with pytest.raises(SimulationError) as error:
+        chosen_personas(["CP1", "CP2=angel"])
+    first, second = str(error.value).splitlines()
+    assert first == "persona 'CP1': not CHARGER=NAME"
+    assert second.startswith("persona 'angel' of CP2: none of honest, power-only, ")
 
 
 def test_every_charger_speaks_its_own_version() -> None:
