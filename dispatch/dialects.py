@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 
 from dispatch.dialect import Dialect
 from dispatch.ocpp16.speaker import DIALECT as OCPP_16
+from dispatch.ocpp201.speaker import DIALECT as OCPP_201
 
-DIALECTS: Mapping[str, Dialect] = {dialect.ocpp: dialect for dialect in (OCPP_16,)}
+DIALECTS: Mapping[str, Dialect] = {dialect.ocpp: dialect for dialect in (OCPP_16, OCPP_201)}
 """By their name in ``depot.yaml``."""
 SUBPROTOCOLS: Mapping[str, Dialect] = {dialect.subprotocol: dialect for dialect in DIALECTS.values()}
 """By their name in the WebSocket handshake."""

@@ -43,8 +43,13 @@ class LiveDepot:
         self._is_closed = False
         ended = journal.events(since=clock() - REMEMBERED, kinds=("transaction_ended",))
         self._ended = {(e.charger_id, e.transaction_id) for e in ended if isinstance(e, TransactionEnded)}
-        for started in journal.open_transactions():
+        began = journal.open_transactions()
+        for started in began:
             self._apply(started)
+        first = min((started.received_at for started in began), default=None)
+        if first is not None:  # tags that were shown after their sessions had begun
+            for updated in journal.events(since=first, kinds=("transaction_updated",)):
+                self._apply(updated)
 
     def state(self) -> LiveState:
         """The state of all chargers now."""

@@ -84,10 +84,11 @@ async def a_gateway(
 
 @dataclass(kw_only=True)
 class ChargePoint:
-    """A charge point that answers GetConfiguration by itself and says nothing that it is not told to."""
+    """A charge point that says what it can hold by itself, and nothing else that it is not told to."""
 
     socket: ClientConnection
     configuration: Sequence[Mapping[str, Any]] = ()
+    variables: Sequence[Mapping[str, Any]] = ()
     sent_by_gateway: list[Any] = field(default_factory=list)
     _count: int = 0
 
@@ -111,6 +112,8 @@ class ChargePoint:
                 self.sent_by_gateway.append(message)
                 if message[0] == 2 and message[2] == "GetConfiguration":
                     await self.send([3, message[1], {"configurationKey": list(self.configuration)}])
+                elif message[0] == 2 and message[2] == "GetVariables":
+                    await self.send([3, message[1], {"getVariableResult": list(self.variables)}])
                 elif wanted(message):
                     return message
 
@@ -135,6 +138,10 @@ class ChargePoint:
             {"chargePointVendor": "ACME", "chargePointModel": "One", "firmwareVersion": "1.0"},
         )
 
+    async def boot_201(self) -> Any:
+        station = {"vendorName": "ACME", "model": "Two", "firmwareVersion": "2.0"}
+        return await self.call("BootNotification", {"reason": "PowerUp", "chargingStation": station})
+
     async def start(self, *, id_tag: str = "TAG-V1", timestamp: str = "2025-11-10T19:00:00Z") -> Any:
         return await self.call("StartTransaction", START | {"idTag": id_tag, "timestamp": timestamp})
 
@@ -148,6 +155,7 @@ async def a_charge_point(
     subprotocols: Sequence[str] | None = ("ocpp1.6",),
     path: str | None = None,
     configuration: Sequence[Mapping[str, Any]] = (),
+    variables: Sequence[Mapping[str, Any]] = (),
 ) -> AsyncIterator[ChargePoint]:
     async with connect(
         f"ws://{gateway.ocpp}/{path if path is not None else quote(charger_id, safe='')}",
@@ -156,7 +164,7 @@ async def a_charge_point(
         compression=None,
         proxy=None,
     ) as socket:
-        yield ChargePoint(socket=socket, configuration=configuration)
+        yield ChargePoint(socket=socket, configuration=configuration, variables=variables)
 
 
 async def eventually(condition: Callable[[], bool], gateway: Gateway) -> None:
