@@ -238,19 +238,19 @@ async def _dispatch(
             )
         if dry_run:
             return _say_writes(
-                terminal, plan, await preview(depot, read, plan, journal=journal, stations=stations)
+                terminal, depot, plan, await preview(depot, read, plan, journal=journal, stations=stations)
             )
         with terminal.working(f"sending the night of {read.date} to {len(depot.chargers)} chargers"):
             found = await tick(depot, read, plan, journal=journal, stations=stations)
     return _say_report(terminal, found)
 
 
-def _say_writes(terminal: Terminal, plan: Plan, writes: Sequence[Write]) -> ExitCode:
+def _say_writes(terminal: Terminal, depot: Depot, plan: Plan, writes: Sequence[Write]) -> ExitCode:
     commands: list[dict[str, Any]] = [
         {
             "charger_id": write.place.charger_id,
             "connector_id": write.place.connector_id,
-            **payload_document(wanted),
+            **payload_document(wanted, ocpp=depot.charger(write.place.charger_id).ocpp),
         }
         for write in writes
         for wanted in write.profiles

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from dispatch.charger import SERVED_OCPP, Capabilities
+from dispatch.charger import Capabilities
+from dispatch.dialects import DIALECTS
 from dispatch.evidence import Layer
 from dispatch.floors import targets
 from dispatch.known import capabilities_of
 from dispatch.layers import LayerProfile, Target, layer_profiles, lost_kwh
-from dispatch.ocpp16.requests import set_charging_profile
 from optimiser.depot import Depot
 from optimiser.horizon import format_instant
 from optimiser.plan import Plan, wired
@@ -22,9 +22,8 @@ SCHEMA = "depot-profiles/1"
 def render_profiles(depot: Depot, plan: Plan) -> str:
     """The document ``depot-profiles/1`` of a plan, as text.
 
-    For chargers as ``depot.yaml`` has them: one that reports other capabilities gets other payloads, one of an
-    OCPP version that is not served gets none. Raises
-    :class:`dispatch.charger.CapabilityError`.
+    For chargers as ``depot.yaml`` has them, each in its OCPP version: one that reports other capabilities gets
+    other payloads. Raises :class:`dispatch.charger.CapabilityError`.
     """
     profiles = zip(charging_profiles(wired(plan, depot)), targets(depot, plan), strict=True)
     document = {
@@ -37,9 +36,9 @@ def render_profiles(depot: Depot, plan: Plan) -> str:
     return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
 
 
-def payload_document(wanted: LayerProfile) -> dict[str, Any]:
-    """The OCPP call that installs a profile, with the layer that it is."""
-    request = set_charging_profile(wanted.profile)
+def payload_document(wanted: LayerProfile, *, ocpp: str) -> dict[str, Any]:
+    """The call that installs a profile in a version of OCPP, with the layer that it is."""
+    request = DIALECTS[ocpp].set_profile(wanted.profile)
     return {"layer": wanted.layer.value, "action": request.action, "payload": request.payload}
 
 
@@ -54,5 +53,5 @@ def _connector(depot: Depot, plan: Plan, profile: ChargingProfile, target: Targe
     return profile.to_document(plan.horizon) | {
         "ocpp": charger.ocpp,
         "lost_kwh": round(lost_kwh(target, capabilities), 3),
-        "payloads": [payload_document(wanted) for wanted in stack if charger.ocpp == SERVED_OCPP],
+        "payloads": [payload_document(wanted, ocpp=charger.ocpp) for wanted in stack],
     }

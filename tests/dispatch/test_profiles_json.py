@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from dispatch.profiles_json import render_profiles
 from optimiser.depot import Charger
 from tests.builders import a_dc_connector, a_depot, a_night, a_van, a_visit, an_ac_connector, at
 from tests.dispatch.dispatch_builders import a_plan
+from tests.dispatch.ocpp201.wire201_builders import a_validator
 
 
 def a_document() -> Any:
@@ -29,14 +30,31 @@ def test_it_names_its_schema_night_and_every_connector() -> None:
     assert [(c["charger_id"], c["connector_id"]) for c in document["connectors"]] == [("CP1", 1), ("DC1", 1)]
 
 
-def test_a_charger_of_a_version_that_is_not_served_is_told_its_limits_and_no_payload_of_another() -> None:
+def test_a_charger_gets_the_payloads_of_its_version() -> None:
     chargers = [Charger(id="CP1", ocpp="2.0.1", connectors=(an_ac_connector(),))]
     depot = a_depot(vehicles=[a_van("V1")], chargers=chargers)
     plan = a_plan(depot, a_night(depot), power_kw={"V1": {40: 6.9}}, created_at=at("15:00"))
     (connector,) = json.loads(render_profiles(depot, plan))["connectors"]
     assert connector["ocpp"] == "2.0.1"
     assert max(period["limit_kw"] for period in connector["periods"]) == 6.9
-    assert connector["payloads"] == []
+    for payload in connector["payloads"]:
+        a_validator(f"{payload['action']}Request").validate(payload["payload"])
+        assert payload["payload"]["evseId"] == 1
+
+
+def test_v60_profiles_at_several_levels_have_several_ids() -> None:
+    versions: tuple[Literal["1.6", "2.0.1"], ...] = ("1.6", "2.0.1")
+    for version in versions:
+        chargers = [Charger(id="CP1", ocpp=version, connectors=(an_ac_connector(),))]
+        depot = a_depot(vehicles=[a_van("V1")], chargers=chargers)
+        plan = a_plan(depot, a_night(depot), power_kw={"V1": {40: 6.9}}, created_at=at("15:00"))
+        (connector,) = json.loads(render_profiles(depot, plan))["connectors"]
+        keys = {"1.6": ("csChargingProfiles", "chargingProfileId"), "2.0.1": ("chargingProfile", "id")}[
+            version
+        ]
+        sent = [payload["payload"][keys[0]] for payload in connector["payloads"]]
+        levels = [profile["stackLevel"] for profile in sent]
+        assert len({profile[keys[1]] for profile in sent}) == len(set(levels)) == 2
 
 
 def test_neutral_periods_are_the_plans_own_with_local_times_in_kw_and_amperes() -> None:
