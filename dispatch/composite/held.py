@@ -1,17 +1,21 @@
-"""The limit in force under profiles that the dispatcher has put on a charger: always Absolute, OCPP 1.6's rules."""
+"""The limit in force under the profiles that the dispatcher holds of a charger, as segments of absolute time. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from dispatch.composite.course import FOREVER, SECOND, Course, Step, lead, overlay, steps, ticks
-from dispatch.station import Purpose, RateUnit, SchedulePeriod, StationProfile, TransactionId
+from dispatch.station import ProfileKind, Purpose, RateUnit, SchedulePeriod, StationProfile, TransactionId
 from optimiser.units import NOMINAL_VOLTAGE_V
 
 DEFAULT_PHASES = 3
 """What a missing numberPhases means (OCPP 1.6 §7.14)."""
+
+RECURRENCE = {ProfileKind.DAILY: timedelta(days=1), ProfileKind.WEEKLY: timedelta(weeks=1)}
+FORESIGHT = timedelta(weeks=2)
+"""How far recurring profiles are followed where no end is asked for: two of the longest recurrence."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,8 +57,8 @@ def effective_limit(
 
     ``profiles`` are those of the connector and of connector 0. A TxProfile of the running transaction takes
     the place of every TxDefaultProfile where it has a period, whatever the two values are; among profiles of
-    a purpose the highest stack level with a period leads; the station's maximum is never passed
-    (OCPP 1.6 §3.13.1). Without transaction the answer is for one that would begin now.
+    a purpose the highest stack level with a period leads; the station's maximum and what is asked from outside
+    are never passed (OCPP 1.6 §3.13.1, 2.0.1 K.3.1). Without transaction the answer is for one that would begin now.
     """
     rows = _rows(tuple(profiles), transaction_id=transaction_id, origin=instant, end=1)
     return next(limit for _, limit in _limits(rows, end=1))
@@ -67,7 +71,14 @@ def effective(
     start: datetime,
     end: datetime | None = None,
 ) -> tuple[Segment, ...]:
-    """The limit of a stack from ``start`` to ``end`` (None: for ever), without gaps, equal neighbours merged."""
+    """The limit of a stack from ``start`` to ``end`` (None: for ever), without gaps, equal neighbours merged.
+
+    Days and weeks that come again and again are told for :data:`FORESIGHT`; nothing is promised for later.
+    """
+    has_end = end is not None or all(profile.kind not in RECURRENCE for profile in profiles)
+    if not has_end:
+        known = effective(profiles, transaction_id=transaction_id, start=start, end=start + FORESIGHT)
+        return (*known, Segment(start=start + FORESIGHT, end=None, limit=None))
     until = FOREVER if end is None else ticks(end, start)
     rows = _rows(profiles, transaction_id=transaction_id, origin=start, end=until)
     segments: list[Segment] = []
@@ -81,12 +92,17 @@ def effective(
     return tuple(segments)
 
 
-def profile_edges(profile: StationProfile) -> set[datetime]:
-    """The instants at which a profile may change what it says."""
-    edges = {profile.start + timedelta(seconds=period.start_s) for period in profile.periods}
-    edges |= {edge for edge in (profile.valid_from, profile.valid_to) if edge is not None}
-    if profile.duration_s is not None:
-        edges.add(profile.start + timedelta(seconds=profile.duration_s))
+def profile_edges(profile: StationProfile, *, since: datetime | None = None) -> set[datetime]:
+    """The instants at which a profile may change what it says; of one that recurs those of :data:`FORESIGHT`.
+
+    They count ``since`` an instant, else from the profile's start; the others are told whenever they are.
+    """
+    origin = profile.start if since is None else since
+    offsets = {period.start_s for period in profile.periods} | {0}
+    offsets |= set() if profile.duration_s is None else {profile.duration_s}
+    edges = {edge for edge in (profile.valid_from, profile.valid_to) if edge is not None}
+    for begin in _begins(profile, origin):
+        edges |= {begin + timedelta(seconds=offset_s) for offset_s in offsets}
     return edges
 
 
@@ -99,6 +115,7 @@ def equivalent(one: StationProfile, other: StationProfile, *, since: datetime) -
             profile.connector_id,
             profile.purpose,
             profile.stack_level,
+            profile.kind,
             profile.transaction_id,
         )
 
@@ -108,22 +125,41 @@ def equivalent(one: StationProfile, other: StationProfile, *, since: datetime) -
     return place(one) == place(other) and steps(one) == steps(other)
 
 
+def _begins(profile: StationProfile, origin: datetime) -> Iterator[datetime]:
+    """When a profile begins: once, or again and again from the run that the origin lies in."""
+    every = RECURRENCE.get(profile.kind)
+    if every is None:
+        yield profile.start
+        return
+    begin = profile.start + every * max(0, (origin - profile.start) // every)
+    while begin <= origin + FORESIGHT:
+        yield begin
+        begin += every
+
+
 def _rows(
     profiles: Sequence[StationProfile], *, transaction_id: TransactionId | None, origin: datetime, end: int
-) -> tuple[list[Step[Limit]], list[Step[Limit]]]:
-    """Who leads for the transaction, and the station's maximum: two rows that both hold."""
+) -> list[list[Step[Limit]]]:
+    """Who leads for the transaction, for the station's maximum and from outside: rows that all hold."""
 
-    def leaders(purpose: Purpose) -> list[Course[Limit]]:
+    def leaders(purpose: Purpose, *, places: Callable[[int], bool] = lambda _: True) -> list[Course[Limit]]:
         stack = [
             profile
             for profile in profiles
-            if profile.purpose is purpose and (purpose is not Purpose.TX or _belongs(profile, transaction_id))
+            if profile.purpose is purpose
+            and places(profile.connector_id)
+            and (purpose is not Purpose.TX or _belongs(profile, transaction_id))
         ]
         stack.sort(key=lambda profile: (profile.connector_id > 0, profile.stack_level), reverse=True)
         return [_course(profile, origin) for profile in stack]
 
-    session = lead([*leaders(Purpose.TX), *leaders(Purpose.TX_DEFAULT)], 0, end)
-    return session, lead(leaders(Purpose.STATION_MAX), 0, end)
+    rows = (
+        [*leaders(Purpose.TX), *leaders(Purpose.TX_DEFAULT)],
+        leaders(Purpose.STATION_MAX),
+        leaders(Purpose.EXTERNAL, places=lambda connector_id: connector_id == 0),
+        leaders(Purpose.EXTERNAL, places=lambda connector_id: connector_id > 0),
+    )
+    return [lead(row, 0, end) for row in rows]
 
 
 def _limits(rows: Sequence[Sequence[Step[Limit]]], *, end: int) -> Iterator[tuple[int, Limit | None]]:
@@ -134,11 +170,15 @@ def _limits(rows: Sequence[Sequence[Step[Limit]]], *, end: int) -> Iterator[tupl
 
 def _course(profile: StationProfile, origin: datetime) -> Course[Limit]:
     periods = sorted(profile.periods, key=lambda period: period.start_s)
+    recurrence = RECURRENCE.get(profile.kind)
+    every = None if recurrence is None else recurrence // timedelta(seconds=1) * SECOND
+    lengths = (every, None if profile.duration_s is None else profile.duration_s * SECOND)
     return Course(
         anchor=ticks(profile.start, origin),
         starts=tuple([period.start_s * SECOND for period in periods]),
         values=tuple([_limit(period, profile.unit) for period in periods]),
-        length=None if profile.duration_s is None else profile.duration_s * SECOND,
+        length=min((length for length in lengths if length is not None), default=None),
+        every=every,
         valid_from=-FOREVER if profile.valid_from is None else ticks(profile.valid_from, origin),
         valid_to=FOREVER if profile.valid_to is None else ticks(profile.valid_to, origin),
     )

@@ -7,11 +7,13 @@ from datetime import datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dispatch.composite import effective, effective_limit, equivalent, limit_at
-from dispatch.station import Purpose, StationProfile
+from dispatch.composite import effective, effective_limit, equivalent, limit_at, profile_edges
+from dispatch.composite.held import FORESIGHT
+from dispatch.station import ProfileKind, Purpose, StationProfile
 from tests.dispatch.dispatch_builders import NOW, a_profile, seconds
 
 HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
 
 
 def value_at(
@@ -97,6 +99,35 @@ def test_profiles_at_different_levels_or_with_different_ends_are_not_equivalent(
     assert not equivalent(a_profile(stack_level=0), a_profile(stack_level=1), since=NOW)
     assert not equivalent(a_profile(), a_profile(duration_s=3600), since=NOW)
     assert not equivalent(a_profile(number_phases=3), a_profile(number_phases=1), since=NOW)
+
+
+def test_what_is_asked_from_outside_is_never_passed() -> None:
+    outside = {"purpose": Purpose.EXTERNAL}
+    default = a_profile(profile_id=1, limits=[(0, 32.0)])
+    of_station = a_profile(profile_id=2, connector_id=0, limits=[(0, 20.0)]).model_copy(update=outside)
+    of_connector = a_profile(profile_id=3, limits=[(0, 25.0)]).model_copy(update=outside)
+    assert value_at([default, of_station, of_connector], NOW) == 20
+    assert value_at([default, of_connector], NOW) == 25
+
+
+def test_a_daily_profile_comes_again_and_is_told_for_two_weeks() -> None:
+    daily = a_profile(start=NOW - 3 * DAY, limits=[(0, 16.0), (3600, 8.0)], duration_s=7200).model_copy(
+        update={"kind": ProfileKind.DAILY}
+    )
+    assert [value_at([daily], NOW + offset) for offset in (-4 * DAY, HOUR, 2 * HOUR, DAY)] == [
+        None,
+        8,
+        None,
+        16,
+    ]
+    segments = effective([daily], transaction_id=None, start=NOW)
+    assert [s.limit and s.limit.value for s in segments[:4]] == [16, 8, None, 16]
+    assert segments[-1].start == NOW + FORESIGHT
+    assert (segments[-1].end, segments[-1].limit) == (None, None)
+    edges = profile_edges(daily, since=NOW)
+    assert {segment.start for segment in segments} <= edges
+    assert min(edges) == NOW
+    assert equivalent(daily, daily.model_copy(update={"start": NOW - DAY}), since=NOW)
 
 
 LIMITS = st.lists(
