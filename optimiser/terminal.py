@@ -52,7 +52,7 @@ class Terminal:
             table.add_row(*(Text(cell) for cell in row))
         console.print(table)
 
-    def document(self, document: Mapping[str, Any]) -> None:
+    def document(self, document: Mapping[str, Any] | Sequence[Any]) -> None:
         """The one document, where it was asked for."""
         if self.as_json:
             typer.echo(json.dumps(document, indent=1, ensure_ascii=False))
