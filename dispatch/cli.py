@@ -23,6 +23,7 @@ from dispatch.decide import Write
 from dispatch.journal import Journal, JournalError, has_journal, open_journal
 from dispatch.known import check_charger
 from dispatch.overnight import preview, tick
+from dispatch.preview_command import preview_command
 from dispatch.profiles_json import payload_document, render_profiles
 from dispatch.simulator.depot import SimulationError, simulate
 from dispatch.station import StationsUnreachableError
@@ -88,6 +89,7 @@ register(
     check_depot=check_capabilities,
 )
 app.add_typer(chargers_app, name="chargers")
+app.command("preview")(preview_command)
 
 Night = Annotated[
     str | None, typer.Option(metavar="DATE", help="Local date on which the night starts; else the one now.")

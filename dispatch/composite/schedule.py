@@ -121,9 +121,7 @@ def composite_schedule(stack: Stack, request: Request, station: Station) -> Comp
 
 def unmerged(stack: Stack, request: Request, station: Station) -> Iterator[CompositePeriod]:
     """The periods of a composite schedule, a new one wherever any profile in it changes."""
-    is_whole = request.evse_id == WHOLE_STATION
-    evse_ids = range(1, station.number_of_evses + 1) if is_whole else (request.evse_id,)
-    groups = [station_rows(stack, request), *(evse_rows(stack, request, evse_id) for evse_id in evse_ids)]
+    groups = _groups(stack, request, station)
     rows = [row for group in groups for row in (*group.caps, group.generation)]
     for edge, said in overlay(rows, 0, request.end):
         whole, *parts = _held(stack, groups, said)
@@ -134,6 +132,18 @@ def unmerged(stack: Stack, request: Request, station: Station) -> Iterator[Compo
             number_phases=None if found is None else found.number_phases,
             decided_by=() if found is None else found.decided_by,
         )
+
+
+def leading(stack: Stack, request: Request, station: Station) -> list[Step[Period]]:
+    """Every stretch in which a profile leads its purpose, whether or not the limit is made of it, in no order."""
+    groups = _groups(stack, request, station)
+    return [step for group in groups for row in (*group.caps, group.generation) for step in row]
+
+
+def _groups(stack: Stack, request: Request, station: Station) -> list[Rows]:
+    is_whole = request.evse_id == WHOLE_STATION
+    evse_ids = range(1, station.number_of_evses + 1) if is_whole else (request.evse_id,)
+    return [station_rows(stack, request), *(evse_rows(stack, request, evse_id) for evse_id in evse_ids)]
 
 
 def _held(stack: Stack, groups: Sequence[Rows], said: Sequence[Step[Period] | None]) -> Iterator[_Held]:
