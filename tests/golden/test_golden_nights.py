@@ -164,3 +164,21 @@ def test_on_a_cold_morning_a_van_leaves_warm_and_with_what_it_needs() -> None:
     assert all(visit.is_ready for visit in plan.visits)
     assert plan.visits[0].delivered_kwh - plan.visits[1].delivered_kwh == pytest.approx(5.0, abs=0.7)
     assert plan.visits[0].required_kwh == pytest.approx(32.0 + 5.0)
+
+
+@pytest.mark.parametrize("step_minutes", [15, 30, 60])
+def test_a_day_ahead_night_with_prices_below_zero_is_planned_in_steps_of_any_length(
+    step_minutes: int,
+) -> None:
+    depot = a_depot(vehicles=[a_van("V1")])
+    horizon = a_horizon(step_minutes=step_minutes)
+    by_hour = [0.25 - 0.15 * (hour in {13, 14}) - 0.30 * (hour in {15, 16}) for hour in range(24)]
+    prices = np.repeat(by_hour, 60 // step_minutes)
+    visits = [a_visit("V1", arrival="18:00", departure="08:00", required_soc_percent=60.0)]
+    night = a_night(depot, visits=visits, price_per_kwh=prices, horizon=horizon)
+    plan = plan_night(depot, night, created_at=NOW)
+    paid_for = slice(15 * 60 // step_minutes, 17 * 60 // step_minutes)
+    assert plan.visits[0].is_ready
+    assert plan.visits[0].power_kw[paid_for] == pytest.approx([11.04] * (120 // step_minutes))
+    assert sum(plan.visits[0].power_kw) == pytest.approx(sum(plan.visits[0].power_kw[paid_for]))
+    assert plan.cost.total == pytest.approx(-0.05 * 2 * 11.04)
