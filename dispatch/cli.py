@@ -25,7 +25,7 @@ from dispatch.known import check_charger
 from dispatch.overnight import preview, tick
 from dispatch.preview_command import preview_command
 from dispatch.profiles_json import payload_document, render_profiles
-from dispatch.simulator.depot import SimulationError, simulate
+from dispatch.simulator.depot import SimulationError, chosen_personas, simulate
 from dispatch.station import StationsUnreachableError
 from optimiser.cli import AsJson, ExitCode, Folder, register
 from optimiser.depot import Depot
@@ -155,6 +155,10 @@ def simulate_command(
     ] = None,
     meter_interval_s: Annotated[float, typer.Option(min=0.1, help="Between two meter readings. [s]")] = 60.0,
     *,
+    persona: Annotated[
+        list[str] | None,
+        typer.Option(metavar="CHARGER=NAME", help="How this charger misbehaves; may be given again."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Run simulated charge points with the night's vehicles against the depot's gateway, until stopped."""
@@ -170,6 +174,7 @@ def simulate_command(
             charger_ids=charger or None,
             arrival_soc_percent=dict(_soc_option(text) for text in arrival_soc or ()),
             meter_interval_s=meter_interval_s,
+            personas=chosen_personas(persona or ()),
         )
         terminal.say(f"simulating charge points of {depot.name} at ws://{depot.gateway.listen}")
         terminal.document(

@@ -106,7 +106,14 @@ def test_a_beginning_that_is_no_time_is_bad_input(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "options", [["--charger", "CP99"], ["--arrival-soc", "V001"], ["--arrival-soc", "V001=140"]]
+    "options",
+    [
+        ["--charger", "CP99"],
+        ["--arrival-soc", "V001"],
+        ["--arrival-soc", "V001=140"],
+        ["--persona", "CP01=angel"],
+        ["--persona", "CP99=honest"],
+    ],
 )
 def test_what_cannot_be_simulated_is_bad_input(folder: Path, options: list[str]) -> None:
     assert depot("simulate", folder, "--night", NIGHT.isoformat(), *options).exit_code == 2
