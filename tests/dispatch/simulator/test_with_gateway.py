@@ -9,6 +9,8 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
+
 from dispatch.gateway import Gateway, running
 from dispatch.journal import open_journal
 from dispatch.simulator.depot import simulate
@@ -39,9 +41,11 @@ def draws(state: LiveState, power_kw: float) -> bool:
     return meter is not None and meter.power_kw is not None and abs(meter.power_kw - power_kw) < 0.01
 
 
-async def test_a_vehicle_is_plugged_in_limited_and_metered(tmp_path: Path) -> None:
+@pytest.mark.parametrize("version", ["1.6", "2.0.1"])
+async def test_a_vehicle_is_plugged_in_limited_and_metered(tmp_path: Path, version: str) -> None:
     clock = SteppedClock()
-    depot = replace(a_depot(), gateway=GatewaySettings(listen="127.0.0.1:0", api="127.0.0.1:0"))
+    chargers = tuple(replace(charger, ocpp=version) for charger in a_depot().chargers)
+    depot = replace(a_depot(chargers=chargers), gateway=GatewaySettings(listen="127.0.0.1:0", api="127.0.0.1:0"))
     passwords = {"CP1": "one", "CP2": "two"}
     journal = open_journal("sqlite:///depot.db", tmp_path)
     async with running(depot, journal, credentials=passwords, api_token="token", clock=clock) as gateway:
