@@ -185,4 +185,5 @@ def _night(
         pv_kw=on_steps(series.pv, "pv_kw", how="mean", otherwise=0.0),
         inputs_sha256=folder.sha256(),
     )
-    return replace(result, warnings=tuple(oddities(depot, result, visits)))
+    priced = "depot.yaml tariff.bands" if prices is None else prices.name
+    return replace(result, warnings=tuple(oddities(depot, result, visits, prices=priced)))

@@ -1,28 +1,46 @@
-"""What a planner should know of a night that is good: things clipped, odd or not planned with yet."""
+"""What a planner should know of a night that is good: things clipped, odd, in another unit, or not planned with yet."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from optimiser.depot import Depot, power_range
+from optimiser.depot import Connector, Depot, Vehicle, power_range
 from optimiser.inputs.visits import ReadVisit, shown_local
 from optimiser.night import Night
 
-HIGH_PRICE_PER_KWH, LOW_PRICE_PER_KWH = 3.0, 0.003
-"""Median prices beyond which cents or MWh may have been meant. [currency/kWh]"""
+LOW_PRICE_PER_KWH, HIGH_PRICE_PER_KWH = 0.01, 1.0
+"""No night was so cheap throughout or so dear in the middle that was not written in another unit. [about EUR/kWh]"""
+
+ROUGHLY_PER_EURO = {
+    "CNY": 8, "CZK": 25, "DKK": 7, "HUF": 400, "INR": 100, "ISK": 145, "JPY": 170, "KRW": 1700, "MXN": 21, "NOK": 12,
+    "PLN": 4, "RON": 5, "RSD": 117, "SEK": 11, "THB": 38, "TRY": 45, "TWD": 35, "UAH": 48, "ZAR": 20,
+}  # fmt: skip
+"""What a euro was worth in 2025, of currencies worth much less: enough to tell a price from one a hundred times off."""
+
+SUN_KW = 0.1
+"""More than this is no noise of a forecast. [kW]"""
+
+DARK_HOURS = frozenset({23, 0, 1, 2})
+"""Hours of the wall clock that have no sun outside the polar summer."""
+
+NAMED = 3
+"""How many names a sentence has before it counts the others."""
 
 
-def oddities(depot: Depot, night: Night, visits: Sequence[ReadVisit]) -> Iterator[str]:
-    """Sentences, each with the place that it is about."""
+def oddities(depot: Depot, night: Night, visits: Sequence[ReadVisit], *, prices: str) -> Iterator[str]:
+    """Sentences, each with the place that it is about; ``prices`` is where those of the night stand."""
     name = f"nights/{night.date}/visits.csv"
     for read in visits:
         place = f"{name} line {read.line}"
         yield from (f"{place}: {text}" for text in _of_visit(depot, night, read))
     if visits and all(max(r.visit.arrival_soc_percent, r.visit.required_soc_percent) <= 1.0 for r in visits):
         yield f"{name}: no state of charge is above 1 percent; were shares meant as percent?"
+    yield from (f"{prices}: {text}" for text in _of_prices(depot, night))
     yield from _of_series(depot, night)
+    yield from (f"depot.yaml: {text}" for text in _of_depot(depot))
     if depot.policy.readiness is not None:
         yield "depot.yaml policy.readiness: not planned with yet"
 
@@ -39,22 +57,87 @@ def _of_visit(depot: Depot, night: Night, read: ReadVisit) -> Iterator[str]:
             f"{visit.vehicle_id} arrived {shown_local(horizon, visit.arrival)}, before the night: "
             f"planned from its start {shown_local(horizon, horizon.start)}"
         )
-    connector = depot.connector(visit.charger_id, visit.connector_id)
-    powers = power_range(connector, depot.vehicle(visit.vehicle_id), voltage_v=depot.site.voltage_v)
-    if powers.max_kw <= 0.0 or powers.min_kw > powers.max_kw:
+    connector, vehicle = (
+        depot.connector(visit.charger_id, visit.connector_id),
+        depot.vehicle(visit.vehicle_id),
+    )
+    if not _can_charge(connector, vehicle, depot.site.voltage_v):
         yield f"{visit.vehicle_id} cannot charge on {visit.charger_id}/{visit.connector_id}"
+    if visit.precondition_kwh > vehicle.battery_kwh:
+        yield (
+            f"{visit.vehicle_id} is preconditioned with {visit.precondition_kwh:g} kWh, more than its battery of "
+            f"{vehicle.battery_kwh:g} kWh holds"
+        )
     for column in ("arrival_sd_minutes", "arrival_soc_sd_percent"):
         if getattr(read.cells, column):
             yield f"{column} is not planned with yet"
 
 
-def _of_series(depot: Depot, night: Night) -> Iterator[str]:
+def _of_prices(depot: Depot, night: Night) -> Iterator[str]:
+    unit = f"{depot.currency} per kWh"
+    rate = ROUGHLY_PER_EURO.get(depot.currency, 1)
     median = float(np.median(night.import_price_per_kwh))
-    if not LOW_PRICE_PER_KWH <= abs(median) <= HIGH_PRICE_PER_KWH:
+    highest = float(np.abs(night.import_price_per_kwh).max())
+    if abs(median) > HIGH_PRICE_PER_KWH * rate:
         yield (
-            f"the median price of the night is {median:g} {depot.currency} per kWh; is it that of a kWh, "
-            f"in {depot.currency}?"
+            f"the median price of the night is {median:g} {unit}; was it written in hundredths, as in ct/kWh "
+            f"({median / 100:g} {unit}), or per MWh ({median / 1000:g})?"
         )
+    if 0.0 < highest < LOW_PRICE_PER_KWH * rate:
+        yield (
+            f"no price of the night is beyond {highest:g} {unit}; was it divided once too often, by 100 "
+            f"({100 * highest:g} {unit}) or by 1000 ({1000 * highest:g})?"
+        )
+
+
+def _of_depot(depot: Depot) -> Iterator[str]:
+    loose = [charger.id for charger in depot.chargers if charger.feeder is None]
+    if depot.feeders and loose:
+        yield (
+            f"{_named(loose)} without a feeder: the transformer limit alone holds there, none of the feeders'; "
+            "if it is meant so, name a feeder without a limit"
+        )
+    vehicles = {
+        replace(vehicle, id="", id_tag="", battery_kwh=1.0, charge_curve=None) for vehicle in depot.vehicles
+    }
+    most_phases = max((vehicle.ac_phases for vehicle in vehicles), default=0)
+    useless, idle = [], []
+    can_be_used: dict[Connector, bool] = {}
+    for charger, connector in depot.connectors():
+        kind = replace(connector, id=1, phase_map=())
+        if kind not in can_be_used:
+            can_be_used[kind] = any(_can_charge(kind, vehicle, depot.site.voltage_v) for vehicle in vehicles)
+        if not can_be_used[kind]:
+            useless.append(f"{charger.id}/{connector.id}")
+        elif connector.phases > most_phases:
+            idle.append(f"{charger.id}/{connector.id}")
+    if useless and vehicles:
+        yield f"no vehicle of vehicles.csv can charge on {_named(useless)}"
+    if idle:
+        yield (
+            f"three phases on {_named(idle)}, of which no vehicle of vehicles.csv can use more than {most_phases}: "
+            "is ac_phases right?"
+        )
+
+
+def _can_charge(connector: Connector, vehicle: Vehicle, voltage_v: float) -> bool:
+    powers = power_range(connector, vehicle, voltage_v=voltage_v)
+    return powers.max_kw > 0.0 and powers.min_kw <= powers.max_kw
+
+
+def _named(names: Sequence[str]) -> str:
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return f"{', '.join(names[:NAMED])}{more}"
+
+
+def _of_series(depot: Depot, night: Night) -> Iterator[str]:
+    for step, start in enumerate(night.horizon.starts()):
+        if night.pv_kw[step] > SUN_KW and night.horizon.local(start).hour in DARK_HOURS:
+            yield (
+                f"nights/{night.date}/pv.csv: {night.pv_kw[step]:g} kW at {shown_local(night.horizon, start)}, when it is "
+                f"dark; are its times those of {depot.timezone}?"
+            )
+            break
     site = depot.site
     highest_kw = float(night.base_load_kw.max())
     if highest_kw > site.base_load_max_kw:

@@ -24,12 +24,12 @@ feeders:
 chargers:
   - id: CP01
     feeder: row
-    vendor: ABB
     ocpp: "1.6"
     capabilities: {clears_on_boot: true}
     connectors:
       - {id: 1, phases: 3, max_current_a: 32, phase_map: [L2, L3, L1]}
   - id: CP02
+    feeder: hall
     ocpp: "2.0.1"
     connectors:
       - {id: 1, phases: 0, max_kw: 50, min_kw: 5}

@@ -74,9 +74,10 @@ def test_check_sums_up_a_good_folder(tmp_path: Path) -> None:
 
 
 def test_check_says_by_how_much_forgetful_chargers_could_pass_a_limit(tmp_path: Path) -> None:
-    result = run("check", write_depot_folder(tmp_path))
+    wide_hall = ("depot.yaml", "{id: hall, limit_kw: 40}", "{id: hall, limit_kw: 90}")
+    result = run("check", write_depot_folder(tmp_path, replace=[wide_hall]))
 
-    # 22.08 kW and 50 / 0.95 + 3.68 kW behind 43 − 1 − 5 kW; of those only the first hang on feeders.
+    # 22.08 kW and 50 / 0.95 + 3.68 kW behind 43 − 1 − 5 kW; the hall has 90 − 1 − 5 kW for them.
     assert "draw up to 78.4 kW, 41.4 kW above the transformer limit after base load" in result.stdout
     assert "feeder" not in result.stdout
 

@@ -27,7 +27,6 @@ from optimiser.inputs import (
 from optimiser.inputs.schema import depot_schema
 from optimiser.tariff import Band
 from tests.optimiser.folder_builders import (
-    BASE_LOAD_PATH,
     DEPOT_YAML,
     FILES,
     NIGHT,
@@ -41,10 +40,6 @@ from tests.optimiser.folder_builders import (
 
 ROOT = Path(__file__).resolve().parents[3]
 SCHEMA_FILE = ROOT / "optimiser" / "depot.schema.json"
-
-
-def warnings_of(tmp_path: Path, *replace: tuple[str, str, str], **files: str) -> tuple[str, ...]:
-    return load_night(write_depot_folder(tmp_path, files=files, replace=replace), NIGHT).warnings
 
 
 def problems_of(folder: Path) -> tuple[Problem, ...]:
@@ -141,62 +136,6 @@ def test_the_fingerprint_changes_with_every_file_and_with_nothing_else(tmp_path:
         changed = write_depot_folder(tmp_path / name.replace("/", "_"), files={name: text + "\n"})
         prints.add(load_night(changed, NIGHT).inputs_sha256)
     assert len(prints) == 1 + len(FILES)
-
-
-def test_a_departure_after_the_night_is_due_at_its_end(tmp_path: Path) -> None:
-    (warning,) = warnings_of(tmp_path, (VISITS_PATH, "2025-11-11T06:30", "2025-11-12T06:30"))
-    assert warning.startswith(f"{VISITS_PATH} line 2: van1 departs 2025-11-12T06:30+01:00")
-    assert "due at its end 2025-11-11T12:00+01:00" in warning
-
-
-def test_an_arrival_before_the_night_is_planned_from_its_start(tmp_path: Path) -> None:
-    (warning,) = warnings_of(tmp_path, (VISITS_PATH, "2025-11-10T17:50", "2025-11-10T08:00"))
-    assert "planned from its start 2025-11-10T12:00+01:00" in warning
-
-
-@pytest.mark.parametrize("price", [25, -25, 0.0001])
-def test_a_price_that_looks_like_cents_or_megawatt_hours_is_told(price: float, tmp_path: Path) -> None:
-    prices = series_csv("import_price_per_kwh", [price] * 24)
-    warnings = warnings_of(tmp_path, **{PRICES_PATH: prices})
-    assert any("median price" in warning for warning in warnings) == (abs(price) > 3 or abs(price) < 0.003)
-
-
-def test_columns_and_keys_that_are_not_planned_with_yet_are_told(tmp_path: Path) -> None:
-    visits = (
-        f"{VISITS_CSV.splitlines()[0]},arrival_sd_minutes,arrival_soc_sd_percent,precondition_kwh\n"
-        "van1,CP01,1,2025-11-10T17:50,30,2025-11-11T06:30,90,2,10,5,0\n"
-    )
-    warnings = warnings_of(
-        tmp_path, ("depot.yaml", "tick_minutes: 15", "readiness: 0.9"), **{VISITS_PATH: visits}
-    )
-    assert [warning.rpartition(": ")[2] for warning in warnings] == [
-        "arrival_sd_minutes is not planned with yet",
-        "arrival_soc_sd_percent is not planned with yet",
-        "not planned with yet",
-    ]
-    assert "policy.readiness" in warnings[2]
-
-
-def test_a_vehicle_that_cannot_charge_where_it_stands_is_told_and_not_refused(tmp_path: Path) -> None:
-    (warning,) = warnings_of(tmp_path, (VISITS_PATH, "van2,CP02,2", "van2,CP02,1"))
-    assert warning == f"{VISITS_PATH} line 3: van2 cannot charge on CP02/1"
-
-
-def test_a_base_load_above_the_highest_expected_is_told(tmp_path: Path) -> None:
-    (warning,) = warnings_of(tmp_path, **{BASE_LOAD_PATH: series_csv("base_load_kw", [5] * 23 + [6])})
-    assert "6 kW is above site.base_load_max_kw 5" in warning
-
-
-def test_steps_without_any_power_for_chargers_are_told(tmp_path: Path) -> None:
-    (warning,) = warnings_of(tmp_path, ("depot.yaml", "base_load_kw: 5", "base_load_kw: 42"))
-    assert "leave no power in 96 of 96 steps, first at 2025-11-10T12:00+01:00" in warning
-
-
-def test_states_of_charge_that_look_like_shares_are_told(tmp_path: Path) -> None:
-    shares = [(VISITS_PATH, "17:50,30,", "17:50,0.3,"), (VISITS_PATH, "06:30,90", "06:30,0.9")]
-    shares += [(VISITS_PATH, "16:00Z,40,", "16:00Z,0.4,"), (VISITS_PATH, "+01:00,100", "+01:00,1")]
-    (warning,) = warnings_of(tmp_path, *shares)
-    assert "shares" in warning
 
 
 def test_a_night_without_visits_is_a_night(tmp_path: Path) -> None:

@@ -88,7 +88,7 @@ MISTAKES = {
     "python_object": Mistake(YAML, "two vans", "!!python/name:os.system", "line 1, name", "python/name:os.system", "text"),
     "wrong_date": Mistake(YAML, "two vans", "2025-13-45", "line 1, name", "month must be in 1..12", "text"),
     "number_as_name": Mistake(YAML, "two vans", "17", "line 1, name", "17", "text"),
-    "unquoted_version": Mistake(YAML, '"1.6"', "1.6", "line 16, chargers[0].ocpp", "1.6", '"1.6", "2.0.1"'),
+    "unquoted_version": Mistake(YAML, '"1.6"', "1.6", "line 15, chargers[0].ocpp", "1.6", '"1.6", "2.0.1"'),
     "unknown_version": Mistake(YAML, '"1.6"', '"1.5"', "chargers[0].ocpp", "'1.5'", '"1.6", "2.0.1"'),
     "endless_alias": Mistake(
         YAML, "{clears_on_boot: true}", "&a {b: *a}", "chargers[0].capabilities.b", "repeats itself", "aliases of other"
@@ -118,7 +118,7 @@ MISTAKES = {
     "feeder_under_itself": Mistake(
         YAML, "{id: hall,", "{id: hall, parent: hall,", "feeders[0].parent", "circle 'hall' → 'hall'", "a tree"
     ),
-    "duplicate_charger": Mistake(YAML, "id: CP02", "id: CP01", "line 20, chargers[1].id", "'CP01' again", "each name once"),
+    "duplicate_charger": Mistake(YAML, "id: CP02", "id: CP01", "line 19, chargers[1].id", "'CP01' again", "each name once"),
     "charger_id_with_slash": Mistake(YAML, "id: CP02", "id: CP/02", "chargers[1].id", "'CP/02'", "at most 48 letters"),
     "long_charger_id": Mistake(YAML, "id: CP02", f"id: {'C' * 49}", "chargers[1].id", "'CCC", "at most 48 letters"),
     "no_connectors": Mistake(

@@ -53,6 +53,34 @@ def test_prices_are_averaged_and_go_before_the_bands(tmp_path: Path) -> None:
     assert night.export_price_per_kwh == pytest.approx(np.zeros(96))
 
 
+@pytest.mark.parametrize("minutes", [15, 30, 60])
+def test_prices_of_quarters_half_hours_and_hours_are_read_also_below_zero(
+    minutes: int, tmp_path: Path
+) -> None:
+    per_hour = 60 // minutes
+    written = [0.02 * n - 0.2 for n in range(24 * per_hour)]
+    night = the_night(tmp_path, prices=series_csv(PRICE, written, minutes=minutes))
+    assert night.import_price_per_kwh == pytest.approx(np.repeat(written, 4 // per_hour))
+    assert night.import_price_per_kwh.min() < 0.0
+
+
+@pytest.mark.parametrize("step_minutes", [15, 30, 60])
+@pytest.mark.parametrize("minutes", [15, 30, 60])
+def test_prices_and_steps_of_any_length_have_the_same_mean(
+    minutes: int, step_minutes: int, tmp_path: Path
+) -> None:
+    written = [0.05 * (n % 7) - 0.1 for n in range(24 * 60 // minutes)]
+    folder = write_depot_folder(
+        tmp_path,
+        files={PRICES_PATH: series_csv(PRICE, written, minutes=minutes)},
+        replace=[("depot.yaml", "step_minutes: 15", f"step_minutes: {step_minutes}")],
+    )
+    prices = load_night(folder, NIGHT).import_price_per_kwh
+    assert len(prices) == 24 * 60 // step_minutes
+    by_minute = np.repeat(written, minutes).reshape(-1, step_minutes).mean(axis=1)
+    assert prices == pytest.approx(by_minute)
+
+
 def test_an_export_price_is_read_where_there_is_one(tmp_path: Path) -> None:
     night = the_night(tmp_path, prices=series_csv(f"{PRICE},export_price_per_kwh", ["0.3,0.08"] * 24))
     assert night.export_price_per_kwh == pytest.approx(np.full(96, 0.08))
