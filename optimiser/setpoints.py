@@ -59,7 +59,7 @@ def _attempts(problem: Problem, program: LinearProgram, optimum: Optimum) -> Ite
     """
     levels = Levels(problem)
     careful = problem.with_leeway()
-    chosen_kw = _polished(careful, program, levels)
+    chosen_kw = _polished(careful, program, levels, optimum)
     yield Quantiser(problem, levels, chosen_kw, optimum.shortfall_kwh).run()
     if levels.usable.sum() <= ALL_STEPS_UP_TO_POWERS:
         for each in (careful, problem):
@@ -68,10 +68,8 @@ def _attempts(problem: Problem, program: LinearProgram, optimum: Optimum) -> Ite
                 yield Quantiser(problem, levels, chosen.power_kw, optimum.shortfall_kwh).run()
 
 
-def _polished(problem: Problem, program: LinearProgram, levels: Levels) -> FloatArray:
+def _polished(problem: Problem, program: LinearProgram, levels: Levels, wished: Optimum) -> FloatArray:
     """Powers (V, T) that keep to the minimum: the optimum's, lifted or switched off, and solved again around that."""
-    wished = program.wish(problem)
-    assert wished is not None, "a problem without bounds has a solution: that nobody charges"
     on = levels.usable & (wished.power_kw >= levels.lowest_kw[:, None])
     chosen: Optimum | None = None
     liftable = wished.power_kw >= ON_FROM * levels.lowest_kw[:, None]
@@ -98,20 +96,25 @@ def _polished(problem: Problem, program: LinearProgram, levels: Levels) -> Float
 def _lifted(
     problem: Problem, levels: Levels, wished_kw: FloatArray, on: BoolArray, liftable: BoolArray
 ) -> BoolArray:
-    """Where visits draw, (V, T): also where lifting to the minimum fits the limits, one step for each visit."""
+    """Where visits draw, (V, T): also where the minimum fits limits and battery, one step for each visit."""
     on = on.copy()
     weights = np.array([capacity.weight for capacity in problem.capacities])
     limits = np.array([capacity.limit for capacity in problem.capacities])
+    lowest_kwh = problem.energy_per_kw() * levels.lowest_kw[:, None]
     left = limits - weights @ np.where(on, levels.lowest_kw[:, None], 0.0)
+    room_kwh = problem.room_kwh - np.where(on, lowest_kwh, 0.0).sum(axis=1)
     rows, steps = np.nonzero(liftable & levels.usable & ~on)
     share = wished_kw[rows, steps] / levels.lowest_kw[rows]
     served = np.zeros(problem.visits, dtype=np.bool_)
     for place in np.lexsort((problem.import_price_per_kwh[steps], -share)):
         row, step = rows[place], steps[place]
         lowest = weights[:, row] * levels.lowest_kw[row]
-        if (share[place] < ON_FROM and served[row]) or (lowest > left[:, step]).any():
+        if share[place] < ON_FROM and served[row]:
+            continue
+        if (lowest > left[:, step]).any() or lowest_kwh[row, step] > room_kwh[row]:
             continue
         left[:, step] -= lowest
+        room_kwh[row] -= lowest_kwh[row, step]
         on[row, step] = served[row] = True
     return on
 

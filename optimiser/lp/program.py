@@ -5,7 +5,7 @@ Lexicographic: priority-weighted shortfall first, then money; ties early rather 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -63,6 +63,7 @@ class LinearProgram:
             self._model.variables[column].upBound = most
         self._live = LiveSolver(self._model.model, self._model.variables)
         self._security_rows: dict[int, tuple[int, IntArray]] = {}
+        self._bound: Optimum | None = None
 
     @property
     def solver_name(self) -> str:
@@ -80,7 +81,7 @@ class LinearProgram:
         if self._settle():
             self._live.set_costs(self._costs(TIE_SHARE))
             if self._settle():
-                return self._optimum()
+                return self._with_bound(self._optimum())
         # Somebody cannot be served: find the least harm first, then the least money for exactly that harm.
         self._limit_shortfalls(self.problem.need_kwh)
         harm = np.zeros_like(self._model.money)
@@ -91,6 +92,13 @@ class LinearProgram:
         for tie_share in (STEEP_TIE_SHARE, TIE_SHARE):
             self._live.set_costs(self._costs(tie_share))
             optimum = self._settled()
+        return self._with_bound(optimum)
+
+    def _with_bound(self, optimum: Optimum) -> Optimum:
+        """Notes what the optimum would cost without tie-breaks, which is near from where the solver stands."""
+        self._limit_shortfalls(np.minimum(optimum.shortfall_kwh + SHORTFALL_SLACK_KWH, self.problem.need_kwh))
+        self._live.set_costs(self._costs(0.0))
+        self._bound = replace(optimum, money=self._settled().money)
         return optimum
 
     def wish(self, problem: Problem, bounds_kw: Bounds | None = None) -> Optimum | None:
@@ -120,7 +128,13 @@ class LinearProgram:
         return optimum
 
     def bound(self, problem: Problem, shortfall_kwh: FloatArray) -> float:
-        """Money below which no plan with at most this shortfall per visit (V,) can come, tie-breaks left out."""
+        """Money below which no plan with at most this shortfall per visit (V,) can come, tie-breaks left out.
+
+        ``problem`` is the one that has been solved.
+        """
+        known = self._bound
+        if known is not None and (shortfall_kwh <= known.shortfall_kwh + SHORTFALL_SLACK_KWH).all():
+            return known.money
         self._aim_at(problem)
         # What the solver's own accuracy lets slip may not make the bound infeasible.
         self._limit_shortfalls(np.minimum(shortfall_kwh + SHORTFALL_SLACK_KWH, problem.need_kwh))
@@ -197,7 +211,7 @@ class LinearProgram:
         secured = self.problem.security
         if secured is None:
             return False
-        power_kw, added = self._power_kw(), False
+        power_kw, added = self._power_kw(self._live.values), False
         for step, awake in secured.broken(power_kw, SECURITY_TOLERANCE_KW):
             rows, steps = self._model.places
             at_step = np.flatnonzero(steps == step)
@@ -213,15 +227,15 @@ class LinearProgram:
         most_kw = self.problem.security.most_kw(step, awake)
         self._live.bound_rows(np.array([row], dtype=np.int32), None, np.array([most_kw]))
 
-    def _power_kw(self) -> FloatArray:
+    def _power_kw(self, values: FloatArray) -> FloatArray:
         power_kw = np.zeros_like(self.problem.present)
-        power_kw[self._model.places] = np.clip(self._live.values[self._model.powers], 0.0, None)
+        power_kw[self._model.places] = np.clip(values[self._model.powers], 0.0, None)
         return power_kw
 
     def _optimum(self) -> Optimum:
         values = self._live.values
         return Optimum(
-            power_kw=self._power_kw(),
+            power_kw=self._power_kw(values),
             shortfall_kwh=np.clip(values[self._model.shortfalls], 0.0, None),
             money=float(self._model.money @ values),
         )
