@@ -8,11 +8,12 @@ from __future__ import annotations
 import gc
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
 Result = TypeVar("Result")
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,3 +39,12 @@ def share_of(full: int) -> int:
     """How many of so many are to be run."""
     share = float(os.environ.get("BENCHMARK_SHARE", "1"))
     return max(1, round(full * share))
+
+
+def followed(items: Sequence[Item]) -> Iterator[Item]:
+    """The items one by one, with a line for every fourth of them: a long benchmark says that it is alive."""
+    began_s = time.perf_counter()
+    for number, item in enumerate(items):
+        if number and number % max(1, len(items) // 4) == 0:
+            print(f"  … {number} of {len(items)} after {time.perf_counter() - began_s:.0f} s", flush=True)
+        yield item
