@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError
 
 from dispatch.station import RateUnit, Value
+from optimiser.units import floor_to_step
 
 SERVED_OCPP = "1.6"
 """The OCPP version that is spoken; a charger of another one is planned for, and cannot be reached."""
@@ -209,6 +210,13 @@ class Capabilities(Value):
         )
         needed = 2 * connectors + (1 if self.full_store_refuses else 0)
         return has_no_second_level or (self.max_profiles is not None and self.max_profiles < needed)
+
+    def current_a_within(self, current_a: float) -> float:
+        """The highest current that it can hold and that is not above a limit, 0 below its minimum. [A]"""
+        held_a = floor_to_step(current_a, self.limit_step_a)
+        if self.limit_values_a:
+            held_a = max((value for value in self.limit_values_a if value <= held_a), default=0.0)
+        return held_a if held_a >= self.min_current_a else 0.0
 
 
 def faults_of(error: ValidationError, *, where: str) -> list[Fault]:

@@ -119,6 +119,7 @@ def _example_target() -> Target:
         connector=EXAMPLE_CONNECTOR,
         plan=ChargingProfile(charger_id="example", connector_id=EXAMPLE_CONNECTOR.id, periods=tuple(periods)),
         floor=_period(EXAMPLE_FLOOR_A, EXAMPLE_STARTS, start),
+        is_alone=True,
     )
 
 

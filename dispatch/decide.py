@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import numpy.typing as npt
 
+from dispatch.charger import Capabilities
 from dispatch.composite import equivalent, limit_at, profile_edges
 from dispatch.evidence import Layer
 from dispatch.layers import LayerProfile, shortened
@@ -19,6 +20,8 @@ from optimiser.horizon import FloatArray
 
 BoolArray = npt.NDArray[np.bool_]
 
+SPARED = "held back: it was written to as often as its memory is to bear in an hour"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Holding:
@@ -27,6 +30,7 @@ class Holding:
     ``held``: what it has accepted. ``doubtful``: what it may have taken without saying so. ``is_proven``: a
     read-back shows that no more than ``held`` is in force. ``open_layers``: those that may be written now.
     ``rewrite``: those to be written although ``held`` has them, because the charger shows that it does not.
+    ``is_spared``: it was written to so often that only what lowers it is sent. ``words``: in which a limit is cut.
     """
 
     wiring: Wiring
@@ -37,8 +41,8 @@ class Holding:
     wanted: tuple[LayerProfile, ...] = ()
     open_layers: frozenset[Layer] = frozenset()
     rewrite: frozenset[Layer] = frozenset()
-    max_periods: int = 24
-    step_a: float = 0.1
+    words: Capabilities = field(default_factory=Capabilities)
+    is_spared: bool = False
 
     @property
     def place(self) -> Place:
@@ -131,6 +135,8 @@ def decide(
     )
     if lowering:
         return Decision(writes=lowering)
+    held_back = {place: HeldBack(sentence=SPARED) for place in waiting if views[place].holding.is_spared}
+    waiting = {place: profiles for place, profiles in waiting.items() if place not in held_back}
     load = _Load(views, rooms)
     raises = tuple(
         Write(place=place, profiles=profiles)
@@ -138,9 +144,8 @@ def decide(
         if load.take(views[place], profiles)
     )
     if raises:
-        return Decision(writes=raises)
+        return Decision(writes=raises, held_back=held_back)
     writes: list[Write] = []
-    held_back: dict[Place, HeldBack] = {}
     for place, profiles in waiting.items():
         view = views[place]
         held_back[place] = load.obstacle(view, profiles, zone=zone)
@@ -236,7 +241,9 @@ class _Load:
             if limit is None:
                 continue
             draw = Draw(kw=float(allowed.kw[index]), phase_a=float(allowed.phase_a[index]))
-            value = wiring.within(limit, draw, step_a=view.holding.step_a).value
+            words = view.holding.words
+            value = wiring.within(limit, draw, step_a=words.limit_step_a).value
+            value = words.current_a_within(value) if limit.unit == "A" else value
             if periods and (periods[-1].limit, periods[-1].number_phases) == (value, limit.number_phases):
                 continue
             start_s = round((instant - profile.start) / timedelta(seconds=1)) if periods else 0
@@ -244,7 +251,7 @@ class _Load:
         if not periods:
             return wanted
         whole = profile.model_copy(update={"periods": tuple(periods)})
-        return replace(wanted, profile=shortened(whole, view.holding.max_periods - 1))
+        return replace(wanted, profile=shortened(whole, view.holding.words.max_periods - 1))
 
     def _allowed(self, view: _View) -> Exposure:
         """What a connector may be given: all that the others leave, and never less than it surely has."""

@@ -19,8 +19,10 @@ CLOCK_ERROR_S = 30
 """How far two chargers' clocks may be apart; they are set at every boot and heartbeat. [s]"""
 
 
-def staggered(targets: Sequence[Target], depot: Depot, plan: Plan) -> tuple[Target, ...]:
+def staggered(targets: Sequence[Target], depot: Depot, plan: Plan, *, settle_s: float) -> tuple[Target, ...]:
     """The targets with rising edges put off where an edge would pass a limit while all change at once.
+
+    ``settle_s``: how long the slowest of them takes to follow a new limit. [s]
 
     At an edge every connector counts at the higher of before and after. Where that is more than a bottleneck
     allows, whatever rises below it rises later, by clock error and settling time.
@@ -39,7 +41,7 @@ def staggered(targets: Sequence[Target], depot: Depot, plan: Plan) -> tuple[Targ
         for place in limit.places:
             rises = after[place].exceeds(before[place]) & is_over
             late[place] |= {instants[index] for index in np.flatnonzero(rises)}
-    wait = timedelta(seconds=CLOCK_ERROR_S + depot.policy.settle_s)
+    wait = timedelta(seconds=CLOCK_ERROR_S + settle_s)
     return tuple(_put_off(target, late[target.place], wait) for target in targets)
 
 

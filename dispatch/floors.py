@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from dispatch.composite import Limit
 from dispatch.edges import staggered
+from dispatch.known import capabilities_of
 from dispatch.layers import Target, with_head_start
 from dispatch.safety import Bottleneck, Draw, Place, Wiring, bottlenecks, room, room_without_plan
 from optimiser.depot import DC_STEP_KW, Connector, Depot
@@ -33,7 +34,8 @@ def floors(depot: Depot) -> dict[Place, float]:
     """What each connector may draw without a plan, at any time of the year. [kW, grid side]
 
     An equal share of what every transformer and feeder leaves after the highest base load; where that is
-    below what a vehicle can charge with, as many connectors as possible get just that and the others 0.
+    below what a vehicle can charge with, as many connectors as possible get just that and the others 0, first
+    those at which 0 would end the session.
     """
     limits = bottlenecks(depot)
     wirings = {
@@ -42,7 +44,10 @@ def floors(depot: Depot) -> dict[Place, float]:
         )
         for charger, connector in depot.connectors()
     }
-    lowest = {place: _lowest_kw(wiring) for place, wiring in wirings.items()}
+    words = {charger.id: capabilities_of(charger) for charger in depot.chargers}
+    lowest = {
+        place: _lowest_kw(wiring, words[place.charger_id].min_current_a) for place, wiring in wirings.items()
+    }
     result = dict.fromkeys(wirings, 0.0)
     for place, wiring in wirings.items():
         share_kw = min(
@@ -52,7 +57,9 @@ def floors(depot: Depot) -> dict[Place, float]:
         )
         share_kw = min(_usable_kw(share_kw, wiring), wiring.full_kw)
         result[place] = share_kw if share_kw >= lowest[place] else 0.0
-    for place in sorted(wirings, key=lambda place: lowest[place]):
+    for place in sorted(
+        wirings, key=lambda place: (not words[place.charger_id].zero_ends_session, lowest[place])
+    ):
         if result[place] == 0.0 and lowest[place] <= wirings[place].full_kw:
             tried = result | {place: lowest[place]}
             if all(_fits(tried, wirings, limit, depot) for limit in limits if place in limit.places):
@@ -79,9 +86,19 @@ def targets(depot: Depot, plan: Plan) -> tuple[Target, ...]:
         lead = replace(floor, start=begin, end=plan.horizon.start)
         whole = replace(profile, periods=(lead, *_by_step(profile, plan)))
         result.append(
-            Target(place=place, connector=connector, plan=whole, floor=floor, visits=visits.get(place, ()))
+            Target(
+                place=place,
+                connector=connector,
+                plan=whole,
+                floor=floor,
+                visits=visits.get(place, ()),
+                is_alone=len(charger.connectors) == 1,
+            )
         )
-    return staggered(_with_floor_between_visits(result, depot, plan), depot, plan)
+    settle_s = max(
+        [depot.policy.settle_s, *(capabilities_of(charger).settle_s for charger in depot.chargers)]
+    )
+    return staggered(_with_floor_between_visits(result, depot, plan), depot, plan, settle_s=settle_s)
 
 
 def _with_floor_between_visits(found: list[Target], depot: Depot, plan: Plan) -> tuple[Target, ...]:
@@ -147,12 +164,12 @@ def _most_drawn(period: Period, wiring: Wiring) -> Draw:
     return wiring.draw(Limit(value=period.limit_a, unit="A"))
 
 
-def _lowest_kw(wiring: Wiring) -> float:
+def _lowest_kw(wiring: Wiring, min_current_a: float) -> float:
     """The least power with which a vehicle charges on a connector."""
     connector = wiring.connector
     if connector.is_dc:
         return connector.min_kw * connector.grid_per_limit
-    return wiring.draw(Limit(value=connector.min_current_a, unit="A")).kw
+    return wiring.draw(Limit(value=max(connector.min_current_a, min_current_a), unit="A")).kw
 
 
 def _usable_kw(power_kw: float, wiring: Wiring) -> float:

@@ -185,13 +185,17 @@ class Journal:
                 )
             )
 
-    def commands(self, *, night: date | None = None, charger_id: str | None = None) -> list[Command]:
-        """Commands, oldest first."""
+    def commands(
+        self, *, night: date | None = None, charger_id: str | None = None, since: datetime | None = None
+    ) -> list[Command]:
+        """Commands, oldest first; those begun at ``since`` included."""
         query = sa.select(COMMANDS).order_by(COMMANDS.c.id)
         if night is not None:
             query = query.where(COMMANDS.c.night == night)
         if charger_id is not None:
             query = query.where(COMMANDS.c.charger_id == charger_id)
+        if since is not None:
+            query = query.where(COMMANDS.c.at >= since)
         return [_command(row) for row in self._rows(query)]
 
     def installed(self, charger_id: str) -> list[tuple[StationProfile, Command]]:

@@ -12,11 +12,11 @@ from datetime import datetime, timedelta
 from dispatch.charger import Capabilities
 from dispatch.evidence import Layer
 from dispatch.safety import Place
-from dispatch.station import Purpose, RateUnit, SchedulePeriod, StationProfile, Transaction
+from dispatch.station import ProfileKind, Purpose, RateUnit, SchedulePeriod, StationProfile, Transaction
 from optimiser.depot import Connector
 from optimiser.plan import Plan, PlannedVisit
 from optimiser.profiles import ChargingProfile, Period, compressed
-from optimiser.units import floor_to_step
+from optimiser.units import floor_to_step, kw_from_current_a
 
 HEAD_START = timedelta(seconds=60)
 """How long before its first effect a profile begins: chargers' clocks are late by up to a minute and more,
@@ -38,7 +38,7 @@ class Target:
     """What a connector is to be allowed, before it is put into a charger's words.
 
     ``plan`` covers the head start and the night; ``override`` is set where the running transaction needs a
-    profile of its own. ``floor`` holds whenever nothing else does. ``visits`` are the spans in which vehicles are
+    profile of its own. ``floor`` holds whenever nothing else does. ``is_alone``: it is its charger's only connector. ``visits`` are the spans in which vehicles are
     planned to be there: where periods are scarce, theirs come first.
     """
 
@@ -47,6 +47,7 @@ class Target:
     plan: ChargingProfile
     floor: Period
     visits: tuple[tuple[datetime, datetime], ...] = ()
+    is_alone: bool = False
     override: ChargingProfile | None = None
     transaction: Transaction | None = None
 
@@ -80,22 +81,33 @@ def with_override(target: Target, plan: Plan, visit: PlannedVisit, transaction: 
 
 
 def layer_profiles(
-    target: Target, capabilities: Mapping[Layer, Capabilities], *, is_degraded: bool
+    target: Target,
+    capabilities: Mapping[Layer, Capabilities],
+    *,
+    is_degraded: bool,
+    at: datetime | None = None,
 ) -> tuple[LayerProfile, ...]:
-    """The target in the words of a charger, lowest layer first.
+    """The target in the words of a charger at an instant (None: when the plan begins), lowest layer first.
 
     ``capabilities`` may differ by layer: one of them may have been refused in a form that others were not.
-    Where there is no room for a floor under the plan, the plan ends with the floor's value and never expires.
+    Where there is no room for a floor under the plan, the plan ends with the floor's value and never expires;
+    it takes the floor's place.
     """
-    plan = _plan_profile(target, capabilities[Layer.PLAN], is_degraded=is_degraded)
-    stack = [LayerProfile(layer=Layer.PLAN, profile=plan)]
+    at = target.plan.start if at is None else at
+    words = capabilities[Layer.PLAN]
     if not is_degraded:
-        floor = _floor_profile(target, capabilities[Layer.FLOOR])
-        stack.insert(0, LayerProfile(layer=Layer.FLOOR, profile=floor))
-    if target.override is not None and target.transaction is not None:
-        override = _override_profile(target, capabilities[Layer.OVERRIDE])
-        stack.append(LayerProfile(layer=Layer.OVERRIDE, profile=override))
-    return tuple(stack)
+        stack = [
+            (Layer.FLOOR, _floor_profile(target, capabilities[Layer.FLOOR])),
+            (Layer.PLAN, _plan_profile(target, words, at=at)),
+        ]
+    elif _kind(target, words) is ProfileKind.RELATIVE:
+        stack = [(Layer.PLAN, _floor_profile(_no_higher_than(target, at), words))]
+    else:
+        stack = [(Layer.PLAN, _single_profile(target, words))]
+    words = capabilities[Layer.OVERRIDE]
+    if target.override is not None and words.session_profile != "never":
+        stack.append((Layer.OVERRIDE, _override_profile(target, words, at=at)))
+    return tuple(LayerProfile(layer=layer, profile=profile) for layer, profile in stack)
 
 
 def lost_kwh(target: Target, capabilities: Capabilities) -> float:
@@ -137,61 +149,112 @@ def unit_of(connector: Connector, capabilities: Capabilities) -> RateUnit:
     return "W" if capabilities.unit == "W" else "A"
 
 
-def _plan_profile(target: Target, capabilities: Capabilities, *, is_degraded: bool) -> StationProfile:
+def _floor_profile(target: Target, capabilities: Capabilities) -> StationProfile:
+    """What holds without end."""
+    floor = replace(target.floor, start=target.plan.start)
+    return _default_profile(
+        target, capabilities, [floor], layer=Layer.FLOOR, level=capabilities.stack_level_floor
+    )
+
+
+def _plan_profile(target: Target, capabilities: Capabilities, *, at: datetime) -> StationProfile:
+    short = _in_its_periods(target.plan, target, capabilities, at=at)
+    profile = _default_profile(
+        target, capabilities, short.periods, layer=Layer.PLAN, level=capabilities.stack_level_plan
+    )
+    return _ending(profile, short)
+
+
+def _single_profile(target: Target, capabilities: Capabilities) -> StationProfile:
+    """Plan and floor in one, in the floor's place."""
     short = compressed(target.plan, _plan_periods(capabilities), counted=target.visits)
-    periods = list(short.periods)
-    if is_degraded:
-        periods = [*periods, replace(target.floor, start=short.end, end=short.end)]
+    periods = [*short.periods, replace(target.floor, start=short.end, end=short.end)]
+    level = min(capabilities.stack_level_floor, capabilities.max_stack_level)
+    profile = _default_profile(target, capabilities, periods, layer=Layer.FLOOR, level=level)
+    return profile.model_copy(update={"valid_from": short.start})
+
+
+def _override_profile(target: Target, capabilities: Capabilities, *, at: datetime) -> StationProfile:
+    assert target.override is not None
+    assert target.transaction is not None
+    short = _in_its_periods(target.override, target, capabilities, at=at)
     unit = unit_of(target.connector, capabilities)
-    level = capabilities.stack_level_plan
-    if is_degraded:
-        level = min(capabilities.stack_level_floor, capabilities.max_stack_level)
-    return StationProfile(
-        profile_id=profile_id(target.connector.id, Layer.PLAN),
+    profile = StationProfile(
+        profile_id=profile_id(target.connector.id, Layer.OVERRIDE),
         connector_id=target.connector.id,
-        purpose=Purpose.TX_DEFAULT,
-        stack_level=level,
+        purpose=Purpose.TX,
+        stack_level=capabilities.stack_level_floor,
+        kind=ProfileKind(capabilities.kind),
         start=short.start,
-        valid_from=short.start,
-        duration_s=None if is_degraded else _seconds(short.start, short.end),
-        valid_to=None if is_degraded else short.end,
+        unit=unit,
+        periods=_schedule(short.periods, target.connector, capabilities, unit, is_tx=True),
+        transaction_id=target.transaction.transaction_id,
+    )
+    return _ending(profile, short)
+
+
+def _default_profile(
+    target: Target, capabilities: Capabilities, periods: Sequence[Period], *, layer: Layer, level: int
+) -> StationProfile:
+    """A profile for whoever charges, without an end."""
+    unit = unit_of(target.connector, capabilities)
+    purpose, connector_id = _place(target, capabilities)
+    return StationProfile(
+        profile_id=profile_id(target.connector.id, layer),
+        connector_id=connector_id,
+        purpose=purpose,
+        stack_level=level,
+        kind=_kind(target, capabilities),
+        start=periods[0].start,
         unit=unit,
         periods=_schedule(periods, target.connector, capabilities, unit),
     )
 
 
-def _floor_profile(target: Target, capabilities: Capabilities) -> StationProfile:
-    unit = unit_of(target.connector, capabilities)
-    floor = replace(target.floor, start=target.plan.start)
-    return StationProfile(
-        profile_id=profile_id(target.connector.id, Layer.FLOOR),
-        connector_id=target.connector.id,
-        purpose=Purpose.TX_DEFAULT,
-        stack_level=capabilities.stack_level_floor,
-        start=floor.start,
-        unit=unit,
-        periods=_schedule([floor], target.connector, capabilities, unit),
+def _ending(profile: StationProfile, schedule: ChargingProfile) -> StationProfile:
+    """The profile valid for its schedule alone. A relative one has a start of its own, so it gets no duration."""
+    is_relative = profile.kind is ProfileKind.RELATIVE
+    duration_s = None if is_relative else _seconds(schedule.start, schedule.end)
+    return profile.model_copy(
+        update={"valid_from": schedule.start, "valid_to": schedule.end, "duration_s": duration_s}
     )
 
 
-def _override_profile(target: Target, capabilities: Capabilities) -> StationProfile:
-    assert target.override is not None
-    assert target.transaction is not None
-    short = compressed(target.override, _plan_periods(capabilities), counted=target.visits)
-    unit = unit_of(target.connector, capabilities)
-    return StationProfile(
-        profile_id=profile_id(target.connector.id, Layer.OVERRIDE),
-        connector_id=target.connector.id,
-        purpose=Purpose.TX,
-        stack_level=capabilities.stack_level_floor,
-        start=short.start,
-        valid_from=short.start,
-        duration_s=_seconds(short.start, short.end),
-        valid_to=short.end,
-        unit=unit,
-        periods=_schedule(short.periods, target.connector, capabilities, unit),
-        transaction_id=target.transaction.transaction_id,
-    )
+def _place(target: Target, capabilities: Capabilities) -> tuple[Purpose, int]:
+    """Purpose and connector of floor and plan. Connector 0 stands for all, so it is for one that is alone."""
+    if not target.is_alone or capabilities.purpose == "tx_default":
+        return Purpose.TX_DEFAULT, target.connector.id
+    return (Purpose.STATION_MAX if capabilities.purpose == "station_max" else Purpose.TX_DEFAULT), 0
+
+
+def _kind(target: Target, capabilities: Capabilities) -> ProfileKind:
+    """Kind of floor and plan. A station's maximum has no session to be relative to (OCPP 2.0.1 K01.FR.38)."""
+    purpose, _ = _place(target, capabilities)
+    return ProfileKind.ABSOLUTE if purpose is Purpose.STATION_MAX else ProfileKind(capabilities.kind)
+
+
+def _in_its_periods(
+    profile: ChargingProfile, target: Target, capabilities: Capabilities, *, at: datetime
+) -> ChargingProfile:
+    """A schedule in as many periods as a charger takes: one, with its end, where nobody knows when it begins."""
+    purpose, _ = _place(target, capabilities)
+    is_override = profile is target.override
+    if capabilities.kind == "relative" and (is_override or purpose is not Purpose.STATION_MAX):
+        return _now_of(profile, at)
+    return compressed(profile, _plan_periods(capabilities), counted=target.visits)
+
+
+def _now_of(profile: ChargingProfile, at: datetime) -> ChargingProfile:
+    """The period that holds at an instant, with a head start; before the first the first, after the last the last."""
+    begun = [period for period in profile.periods if period.start <= at]
+    period = begun[-1] if begun else profile.periods[0]
+    return replace(profile, periods=(replace(period, start=with_head_start(period.start)),))
+
+
+def _no_higher_than(target: Target, at: datetime) -> Target:
+    """The target with a floor that is not above its plan at an instant."""
+    (now,) = _now_of(target.plan, at).periods
+    return replace(target, floor=min(target.floor, now, key=lambda period: period.limit_kw))
 
 
 def _plan_periods(capabilities: Capabilities) -> int:
@@ -204,12 +267,18 @@ def _plan_periods(capabilities: Capabilities) -> int:
 
 
 def _schedule(
-    periods: Sequence[Period], connector: Connector, capabilities: Capabilities, unit: RateUnit
+    periods: Sequence[Period],
+    connector: Connector,
+    capabilities: Capabilities,
+    unit: RateUnit,
+    *,
+    is_tx: bool = False,
 ) -> tuple[SchedulePeriod, ...]:
+    names_phases = capabilities.number_phases == "send" or (is_tx and capabilities.number_phases == "tx_only")
     result: list[SchedulePeriod] = []
     for period in periods:
         phases = connector.phases if unit == "A" else period.phases
-        number_phases = None if connector.is_dc or capabilities.number_phases == "omit" else phases
+        number_phases = phases if names_phases and not connector.is_dc else None
         limit = _limit(period, connector, capabilities, unit)
         if result and (result[-1].limit, result[-1].number_phases) == (limit, number_phases):
             continue
@@ -223,10 +292,16 @@ def _schedule(
 
 def _limit(period: Period, connector: Connector, capabilities: Capabilities, unit: RateUnit) -> float:
     if unit == "A":
-        limit_a = floor_to_step(period.limit_a or 0.0, capabilities.limit_step_a)
+        limit_a = capabilities.current_a_within(period.limit_a or 0.0)
         return limit_a if limit_a >= connector.min_current_a else 0.0
     grid_per_limit = connector.grid_per_limit if connector.is_dc else 1.0
-    return floor_to_step(period.limit_kw * 1000.0 / grid_per_limit, 1.0)
+    limit_w = floor_to_step(period.limit_kw * 1000.0 / grid_per_limit, 1.0)
+    lowest_w = (
+        0.0
+        if connector.is_dc
+        else 1000.0 * kw_from_current_a(capabilities.min_current_a, phases=period.phases)
+    )
+    return limit_w if limit_w >= lowest_w else 0.0
 
 
 def _seconds(start: datetime, end: datetime) -> int:

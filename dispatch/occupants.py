@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -75,8 +75,9 @@ def with_overrides(
     depot: Depot,
     plan: Plan,
     base: Plan,
+    always: Collection[Place] = (),
 ) -> tuple[Target, ...]:
-    """The targets, with an override for every running transaction that a re-plan concerns.
+    """The targets, with an override for every running transaction that a re-plan concerns, and for those ``always``.
 
     It concerns those whose powers differ from the night's first plan, and those that have an override already:
     what it says must never be older than the plan around it.
@@ -94,7 +95,7 @@ def with_overrides(
             return target
         transaction_id = occupant.transaction.transaction_id
         has_one = any(_is_override(p, transaction_id) for p in installed.get(target.place, ()))
-        if target.place not in replanned and not has_one:
+        if target.place not in replanned and target.place not in always and not has_one:
             return target
         return with_override(target, plan, occupant.visit, occupant.transaction)
 

@@ -16,6 +16,7 @@ from dispatch.decide import Write
 from dispatch.evidence import Evidence, Rung, Verdict
 from dispatch.floors import targets
 from dispatch.journal import Journal
+from dispatch.known import identity_of, known_of
 from dispatch.layers import lost_kwh
 from dispatch.occupants import Occupant, occupants, wirings, with_overrides
 from dispatch.push import Surroundings, assumed_writes, push, read_back, together
@@ -24,7 +25,7 @@ from dispatch.safety import Place
 from dispatch.station import LiveState, Outcome, StationProfile, Stations
 from dispatch.tracks import Track, begin_tracks
 from dispatch.validate import Finding, judge_meter
-from optimiser.depot import Depot
+from optimiser.depot import Charger, Depot
 from optimiser.night import Night
 from optimiser.plan import Plan
 from optimiser.replan import CannotReplanError, LiveVehicle, replan
@@ -134,8 +135,19 @@ def tracks_of(around: Surroundings, facts: Facts) -> list[Track]:
     for charger in depot.chargers:
         for profile, _ in around.journal.installed(charger.id):
             held.setdefault(Place(charger.id, profile.connector_id), []).append(profile)
+    always = {
+        Place(charger.id, connector.id)
+        for charger, connector in depot.connectors()
+        if _overrides_always(charger, facts.live)
+    }
     wanted = with_overrides(
-        targets(depot, facts.plan), facts.there, held, depot=depot, plan=facts.plan, base=facts.base
+        targets(depot, facts.plan),
+        facts.there,
+        held,
+        depot=depot,
+        plan=facts.plan,
+        base=facts.base,
+        always=always,
     )
     return begin_tracks(depot, around.journal, wanted, facts.live, wirings(depot, facts.there))
 
@@ -197,19 +209,22 @@ def _distrust_overdrawn(around: Surroundings, tracks: Sequence[Track], live: Liv
     for track in tracks:
         finding = _metered(around, track, live)
         track.is_overdrawn = finding is not None and finding.verdict is Verdict.CONTRADICTED
+        track.is_metered = finding is not None and finding.verdict is Verdict.CONFIRMED
 
 
 async def _meter(around: Surroundings, tracks: Sequence[Track]) -> dict[Place, Finding]:
     """Compare what vehicles draw with the limits in force, once those have settled."""
     charging = [track for track in tracks if track.is_connected and track.transaction_id is not None]
-    settled = [track.held_since + _settle(around) for track in charging if track.held_since is not None]
+    settled = [
+        track.held_since + _settle(around, track) for track in charging if track.held_since is not None
+    ]
     if settled:
         await asyncio.sleep(max(0.0, (max(settled) - around.clock()).total_seconds()))
 
     def is_judged(track: Track, live: LiveState) -> bool:
         meter = live.charger(track.place.charger_id).connector(track.place.connector_id).meter
         return track.held_since is None or (
-            meter is not None and meter.at >= track.held_since + _settle(around)
+            meter is not None and meter.at >= track.held_since + _settle(around, track)
         )
 
     live = await around.stations.live()
@@ -238,8 +253,19 @@ async def _meter(around: Surroundings, tracks: Sequence[Track]) -> dict[Place, F
     return found
 
 
-def _settle(around: Surroundings) -> timedelta:
-    return timedelta(seconds=around.depot.policy.settle_s) + CLOCK_GRAIN
+def _settle_s(around: Surroundings, track: Track) -> int:
+    """How long a charger takes to follow a new limit. [s]"""
+    return max(around.depot.policy.settle_s, track.base.settle_s)
+
+
+def _settle(around: Surroundings, track: Track) -> timedelta:
+    return timedelta(seconds=_settle_s(around, track)) + CLOCK_GRAIN
+
+
+def _overrides_always(charger: Charger, live: LiveState) -> bool:
+    state = live.charger(charger.id)
+    known = known_of(charger, identity=identity_of(charger, state), reported=state.configuration)
+    return known.capabilities.session_profile == "always"
 
 
 def _metered(around: Surroundings, track: Track, live: LiveState) -> Finding | None:
@@ -247,7 +273,7 @@ def _metered(around: Surroundings, track: Track, live: LiveState) -> Finding | N
     state = live.charger(track.place.charger_id).connector(track.place.connector_id)
     if track.transaction_id is None or state.transaction is None or not track.held:
         return None
-    reading, settle_s = state.meter, around.depot.policy.settle_s
+    reading, settle_s = state.meter, _settle_s(around, track)
     begin = state.transaction.started_at if reading is None else reading.at - timedelta(seconds=settle_s)
     return judge_meter(
         reading,
@@ -260,29 +286,15 @@ def _metered(around: Surroundings, track: Track, live: LiveState) -> Finding | N
 
 
 def _row(around: Surroundings, track: Track, facts: Facts, metered: Finding | None) -> Row:
-    missing = track.missing(around.clock())
     failure = next(iter(track.failures.values()), None)
-    sentences: list[str] = []
+    shown = track.comparison.finding if track.comparison is not None and track.held else None
+    believed = (shown, metered) if track.base.proof == "read_back" else (metered,)
+    verdicts = [f.verdict for f in believed if f is not None]
     accepted: Verdict | None = Verdict.CONFIRMED if track.held else None
     if not track.is_connected:
-        sentences.append("not connected")
-        if track.charger.ocpp != SERVED_OCPP:
-            sentences.append(f"speaks OCPP {track.charger.ocpp}, which is not served yet")
-        accepted = accepted if not missing else None
+        accepted = accepted if not track.missing(around.clock()) else None
     elif failure is not None:
-        words = "refuses its profile" if failure.outcome is Outcome.REFUSED else "does not answer"
-        sentences.append(f"{words}: {failure.reason}" if failure.reason else words)
         accepted = Verdict.CONTRADICTED if failure.outcome is Outcome.REFUSED else Verdict.CANNOT_TELL
-    if track.held_back is not None:
-        sentences.append(track.held_back.sentence)
-    shown = track.comparison.finding if track.comparison is not None and track.held else None
-    if shown is not None and shown.sentence:
-        sentences.append(shown.sentence)
-    if metered is not None and metered.verdict is not Verdict.CONFIRMED:
-        sentences.append(metered.sentence)
-    verdicts = [f.verdict for f in (shown, metered) if f is not None]
-    if track.is_degraded:
-        sentences.append("degraded: no room for a floor under its plan")
     return Row(
         place=track.place,
         vehicle_id=facts.there[track.place].vehicle.id if track.place in facts.there else None,
@@ -293,7 +305,7 @@ def _row(around: Surroundings, track: Track, facts: Facts, metered: Finding | No
             Rung.READ_BACK: None if shown is None else shown.verdict,
             Rung.METERED: None if metered is None else metered.verdict,
         },
-        sentences=tuple(sentences),
+        sentences=(*_sentences_of_charger(track), *_sentences_of_limit(around, track, shown, metered)),
         needs_a_person=(
             not track.is_connected
             or failure is not None
@@ -303,6 +315,45 @@ def _row(around: Surroundings, track: Track, facts: Facts, metered: Finding | No
         ),
         has_override=track.target.override is not None,
     )
+
+
+def _sentences_of_charger(track: Track) -> list[str]:
+    """Why nothing, or not all, can be sent to it."""
+    failure = next(iter(track.failures.values()), None)
+    if not track.is_connected:
+        other = track.charger.ocpp
+        unserved = [] if other == SERVED_OCPP else [f"speaks OCPP {other}, which is not served yet"]
+        return ["not connected", *unserved]
+    if not track.base.smart_charging:
+        return ["its model takes no charging profiles: it counts at full power"]
+    if failure is None:
+        return []
+    is_refusal = failure.outcome is Outcome.REFUSED
+    words = "refuses its profile" if is_refusal else "does not answer"
+    remedy = [track.base.remedy] if is_refusal and track.base.remedy else []
+    return [f"{words}: {failure.reason}" if failure.reason else words, *remedy]
+
+
+def _sentences_of_limit(
+    around: Surroundings, track: Track, shown: Finding | None, metered: Finding | None
+) -> list[str]:
+    """What is to be said of the limits that it has."""
+    sentences = [] if track.held_back is None else [track.held_back.sentence]
+    if shown is not None and shown.sentence:
+        sentences.append(shown.sentence)
+    if metered is not None and metered.verdict is not Verdict.CONFIRMED:
+        sentences.append(metered.sentence)
+    if track.is_degraded:
+        sentences.append("degraded: no room for a floor under its plan")
+    if track.base.zero_ends_session and _pauses(track, around.clock()):
+        sentences.append("a pause in its plan ends the session: it has to be started again then")
+    return sentences
+
+
+def _pauses(track: Track, now: datetime) -> bool:
+    """Whether a session that runs is to stop and go on later."""
+    ahead = [period.limit_kw > 0 for period in track.target.plan.periods if period.end > now]
+    return track.transaction_id is not None and False in ahead and True in ahead[ahead.index(False) :]
 
 
 def _losses(tracks: Sequence[Track]) -> list[str]:

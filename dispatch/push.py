@@ -24,7 +24,7 @@ from dispatch.station import (
     Stations,
     StationsUnreachableError,
 )
-from dispatch.tracks import Track, learn, refresh_from_ledger, take_outcome
+from dispatch.tracks import Track, ends_pause, learn, refresh_from_ledger, take_outcome
 from dispatch.validate import Comparison, Grade, compare
 from optimiser.depot import Depot
 from optimiser.plan import Plan
@@ -34,6 +34,9 @@ AT_ONCE = 32
 MAX_ROUNDS = 40
 """Rounds of deciding and sending in one tick. Two are the rule: lower, raise. Where plans swap power close to a
 limit they make room for each other step by step: nine rounds for sixty buses on their first night."""
+NOT_ASKED = Comparison(
+    grade=Grade.UNUSABLE, sentence="cannot be read back: its model is known to tell no schedule of use"
+)
 READ_BACK_BEYOND_S = 900
 """How far beyond the night a read-back looks, so that it shows the floor as well. [s]"""
 
@@ -108,6 +111,9 @@ async def read_back(around: Surroundings, tracks: Sequence[Track]) -> None:
     """Ask every connected charger what it will allow, and compare with what it has accepted."""
 
     async def ask(track: Track) -> None:
+        if track.base.read_back == "skip":
+            track.take_read_back(NOT_ASKED)
+            return
         now = around.clock()
         end = around.plan.horizon.end
         seconds = max(0, round((end - now).total_seconds())) + READ_BACK_BEYOND_S
@@ -119,7 +125,8 @@ async def read_back(around: Surroundings, tracks: Sequence[Track]) -> None:
         )
         _judge(around, track, answer, start=now, seconds=seconds)
 
-    await _each_charger([track for track in tracks if track.is_connected], ask)
+    asked = [track for track in tracks if track.is_connected and track.base.smart_charging]
+    await _each_charger(around, asked, ask)
 
 
 def _judge(
@@ -132,7 +139,7 @@ def _judge(
         end=start + timedelta(seconds=seconds),
     )
     zone = around.plan.horizon.zone
-    comparison = compare(expected, answer, wiring=track.wiring, zone=zone)
+    comparison = compare(expected, answer, wiring=track.wiring, zone=zone, habits=track.base)
     track.take_read_back(comparison)
     if answer.reply.outcome is Outcome.NOT_CONNECTED:
         track.is_connected = False
@@ -159,11 +166,16 @@ async def _send_all(around: Surroundings, tracks: Mapping[Place, Track], writes:
     async def send(track: Track) -> None:
         for wanted in profiles[track.place]:
             reply = await _send(around, track.place, wanted)
+            is_ignored = track.base.repeat_after_pause and ends_pause(
+                track, wanted.profile, now=around.clock()
+            )
+            if is_ignored and reply.outcome is Outcome.ACCEPTED:
+                reply = await _send(around, track.place, wanted)
             take_outcome(track, wanted, reply)
             if reply.outcome in {Outcome.NO_ANSWER, Outcome.NOT_CONNECTED}:
                 break
 
-    await _each_charger([tracks[write.place] for write in writes], send)
+    await _each_charger(around, [tracks[write.place] for write in writes], send)
     refresh_from_ledger(around.journal, [tracks[write.place] for write in writes])
 
 
@@ -194,14 +206,22 @@ async def _send(around: Surroundings, place: Place, wanted: LayerProfile) -> Rep
     return reply
 
 
-async def _each_charger(tracks: Sequence[Track], act: Callable[[Track], Awaitable[None]]) -> None:
-    """Act on every connector: chargers at the same time, the connectors of one charger in turn."""
+async def _each_charger(
+    around: Surroundings, tracks: Sequence[Track], act: Callable[[Track], Awaitable[None]]
+) -> None:
+    """Act on every connector: chargers at the same time, the connectors of one charger in turn.
+
+    One that wants to be left alone after it has connected is waited for.
+    """
     gate = asyncio.Semaphore(AT_ONCE)
     chargers: dict[str, list[Track]] = {}
     for track in tracks:
         chargers.setdefault(track.place.charger_id, []).append(track)
 
     async def in_turn(connectors: Sequence[Track]) -> None:
+        quiet_until = connectors[0].quiet_until
+        if quiet_until is not None:
+            await asyncio.sleep(max(0.0, (quiet_until - around.clock()).total_seconds()))
         async with gate:
             for track in connectors:
                 await act(track)

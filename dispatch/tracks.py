@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from dispatch.charger import Capabilities
-from dispatch.composite import equivalent
+from dispatch.composite import effective_limit, equivalent
 from dispatch.decide import HeldBack, Holding
 from dispatch.evidence import Command, Layer
 from dispatch.journal import Journal
-from dispatch.known import identity_of, known_of, learned_lessons
+from dispatch.known import Known, identity_of, known_of, learned_lessons
 from dispatch.layers import LayerProfile, Target, layer_profiles
 from dispatch.safety import Place, Wiring
 from dispatch.station import ChargerState, LiveState, Outcome, Reply, StationProfile, TransactionId
@@ -31,9 +31,11 @@ class Track:
     target: Target
     charger: Charger
     wiring: Wiring
-    base: Capabilities
+    known: Known
+    at: datetime
     is_connected: bool
     transaction_id: TransactionId | None
+    quiet_until: datetime | None = None
     was_away: bool = False
     has_lost: bool = False
     held: tuple[StationProfile, ...] = ()
@@ -41,6 +43,8 @@ class Track:
     held_since: datetime | None = None
     comparison: Comparison | None = None
     is_overdrawn: bool = False
+    is_metered: bool = False
+    recent_writes: int = 0
     capabilities: dict[Layer, Capabilities] = field(default_factory=dict)
     tries: dict[Layer, int] = field(default_factory=dict)
     failures: dict[Layer, Reply] = field(default_factory=dict)
@@ -54,6 +58,11 @@ class Track:
         return self.target.place
 
     @property
+    def base(self) -> Capabilities:
+        """What is known of its charger."""
+        return self.known.capabilities
+
+    @property
     def is_degraded(self) -> bool:
         """Whether one profile has to be floor and plan at once."""
         return self.base.is_degraded(len(self.charger.connectors))
@@ -62,13 +71,14 @@ class Track:
     def wanted(self) -> tuple[LayerProfile, ...]:
         """What it should hold, in words that the charger has not refused yet."""
         words = {layer: self.capabilities.get(layer, self.base) for layer in Layer}
-        return layer_profiles(self.target, words, is_degraded=self.is_degraded)
+        return layer_profiles(self.target, words, is_degraded=self.is_degraded, at=self.at)
 
     @property
     def is_proven(self) -> bool:
         """Whether a read-back has shown that no more is in force than what it has accepted."""
         is_shown = self.comparison is not None and self.comparison.grade in {Grade.MATCH, Grade.LOWER}
-        return self.is_connected and is_shown and not self.is_overdrawn
+        is_believed = self.base.proof == "read_back" or self.is_metered
+        return self.is_connected and is_shown and is_believed and not self.is_overdrawn
 
     def take_read_back(self, comparison: Comparison) -> None:
         """Note what it shows, and whether it has lost what it accepted.
@@ -89,11 +99,18 @@ class Track:
             is_proven=self.is_proven,
             transaction_id=self.transaction_id,
             wanted=self.wanted,
-            open_layers=frozenset(set(Layer) - set(self.failures)) if self.is_connected else frozenset(),
+            open_layers=self._open_layers,
             rewrite=frozenset(set(Layer) - self.rewritten) if self.has_lost else frozenset(),
-            max_periods=self.base.max_periods,
-            step_a=self.base.limit_step_a,
+            words=self.base,
+            is_spared=self.base.writes_per_hour is not None
+            and self.recent_writes >= self.base.writes_per_hour,
         )
+
+    @property
+    def _open_layers(self) -> frozenset[Layer]:
+        if not (self.is_connected and self.base.smart_charging):
+            return frozenset()
+        return frozenset(set(Layer) - set(self.failures))
 
     def missing(self, now: datetime) -> tuple[LayerProfile, ...]:
         """What is wanted and was not accepted."""
@@ -121,34 +138,47 @@ def begin_tracks(
             target=target,
             charger=charger,
             wiring=wirings[target.place],
-            base=_capabilities(journal, charger, state),
+            known=known_now(journal, charger, state),
+            at=live.now,
             is_connected=state.connected_since is not None,
             transaction_id=None if transaction is None else transaction.transaction_id,
         )
         refresh_from_ledger(journal, [track])
         came = max(filter(None, (state.connected_since, state.booted_at)), default=None)
-        track.was_away = came is not None and track.held_since is not None and came > track.held_since
+        if came is not None and track.base.quiet_after_connect_s:
+            track.quiet_until = came + timedelta(seconds=track.base.quiet_after_connect_s)
+        track.was_away = _is_after(came, track.held_since)
+        lost_at = {"unknown": None, "on_boot": state.booted_at, "on_reconnect": came}[track.base.forgets]
+        track.has_lost = _is_after(lost_at, track.held_since)
         tracks.append(track)
     return tracks
 
 
 def refresh_from_ledger(journal: Journal, tracks: Iterable[Track]) -> None:
-    """Bring what was accepted, and what may have been, up to the journal."""
+    """Bring what was accepted, what may have been, and how much was written lately, up to the journal."""
     for track in tracks:
-        connector_id = track.place.connector_id
+        charger_id = track.place.charger_id
         accepted = [
             (profile, command)
-            for profile, command in journal.installed(track.place.charger_id)
-            if profile.connector_id == connector_id and _may_hold(profile, track.transaction_id)
+            for profile, command in journal.installed(charger_id)
+            if _concerns(profile, track)
         ]
         track.held = tuple(profile for profile, _ in accepted)
         track.held_since = max((_answered_at(command) for _, command in accepted), default=None)
         track.doubtful = tuple(
-            command.profile
-            for command in journal.unanswered(track.place.charger_id)
-            if command.profile.connector_id == connector_id
-            and _may_hold(command.profile, track.transaction_id)
+            command.profile for command in journal.unanswered(charger_id) if _concerns(command.profile, track)
         )
+        if track.base.writes_per_hour is not None:
+            lately = journal.commands(charger_id=charger_id, since=track.at - timedelta(hours=1))
+            track.recent_writes = sum(_concerns(command.profile, track) for command in lately)
+
+
+def ends_pause(track: Track, profile: StationProfile, *, now: datetime) -> bool:
+    """Whether a profile lifts a limit of 0 that holds now."""
+    others = [held for held in track.held if held.profile_id != profile.profile_id]
+    before = effective_limit(track.held, transaction_id=track.transaction_id, instant=now)
+    after = effective_limit([*others, profile], transaction_id=track.transaction_id, instant=now)
+    return before is not None and before.value == 0 and (after is None or after.value > 0)
 
 
 def take_outcome(track: Track, wanted: LayerProfile, reply: Reply) -> None:
@@ -189,24 +219,34 @@ def easier_words(
 def learn(journal: Journal, tracks: Sequence[Track], live: LiveState) -> None:
     """Let all connectors of a charger profit from what one of its answers has taught."""
     charger = tracks[0].charger
-    base = _capabilities(journal, charger, live.charger(charger.id))
+    known = known_now(journal, charger, live.charger(charger.id))
     for track in tracks:
-        track.base = base
+        track.known = known
 
 
-def _capabilities(journal: Journal, charger: Charger, state: ChargerState) -> Capabilities:
-    known = known_of(
+def known_now(journal: Journal, charger: Charger, state: ChargerState) -> Known:
+    """All that is known of a charger, with what it reports and what its answers have taught."""
+    return known_of(
         charger,
         identity=identity_of(charger, state),
         reported=state.configuration,
         learned=learned_lessons(journal.commands(charger_id=charger.id)),
     )
-    return known.capabilities
 
 
-def _may_hold(profile: StationProfile, transaction_id: TransactionId | None) -> bool:
-    """Whether a profile can still be there: a TxProfile goes with its transaction (OCPP 1.6 §3.13)."""
-    return profile.transaction_id is None or profile.transaction_id == transaction_id
+def _concerns(profile: StationProfile, track: Track) -> bool:
+    """Whether a profile can still be there, on the connector or on 0 for one that is alone.
+
+    A TxProfile goes with its transaction (OCPP 1.6 §3.13).
+    """
+    is_here = profile.connector_id == track.place.connector_id or (
+        profile.connector_id == 0 and track.target.is_alone
+    )
+    return is_here and profile.transaction_id in {None, track.transaction_id}
+
+
+def _is_after(instant: datetime | None, held_since: datetime | None) -> bool:
+    return instant is not None and held_since is not None and instant > held_since
 
 
 def _answered_at(command: Command) -> datetime:

@@ -13,6 +13,7 @@ from enum import StrEnum
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
+from dispatch.charger import Capabilities
 from dispatch.composite import DEFAULT_PHASES, Limit, Segment
 from dispatch.evidence import Verdict
 from dispatch.safety import Wiring
@@ -68,26 +69,52 @@ class Comparison:
 
 
 def compare(
-    expected: Sequence[Segment], answer: CompositeReply, *, wiring: Wiring, zone: ZoneInfo
+    expected: Sequence[Segment],
+    answer: CompositeReply,
+    *,
+    wiring: Wiring,
+    zone: ZoneInfo,
+    habits: Capabilities | None = None,
 ) -> Comparison:
     """Compare what should hold with a charger's composite schedule, as step functions in absolute time.
 
     ``expected`` has no gaps and an end. Where the charger shows no period, a negative limit or one that its
-    hardware cannot reach, nothing limits it: stacks fill such stretches in different ways.
+    hardware cannot reach, nothing limits it: stacks fill such stretches in different ways. ``habits`` are the
+    charger's own, by which its answer is read; another unit is only believed where it fits exactly.
     """
+    habits = habits or Capabilities()
     schedule = answer.schedule
     if answer.reply.outcome is not Outcome.ACCEPTED or schedule is None:
         reason = answer.reply.reason or "no schedule in its answer"
         return Comparison(grade=Grade.UNUSABLE, sentence=f"cannot be read back: {reason}")
-    if not schedule.periods:
+    if not schedule.periods and habits.read_back_empty == "unreadable":
         return Comparison(grade=Grade.UNUSABLE, sentence="cannot be read back: no period in its answer")
+    found = _compare(expected, schedule, wiring=wiring, zone=zone, habits=habits)
+    if found.grade is Grade.HIGHER and habits.read_back_unit == "either":
+        relabelled = schedule.model_copy(update={"unit": "W" if schedule.unit == "A" else "A"})
+        other = _compare(expected, relabelled, wiring=wiring, zone=zone, habits=habits)
+        found = other if other.grade is Grade.MATCH else found
+    return found
+
+
+def _compare(
+    expected: Sequence[Segment],
+    schedule: CompositeSchedule,
+    *,
+    wiring: Wiring,
+    zone: ZoneInfo,
+    habits: Capabilities,
+) -> Comparison:
     begin, end = expected[0].start, expected[-1].end
     assert end is not None, "a comparison ends where the question for the schedule ended"
     answer_end = schedule.start + timedelta(seconds=schedule.duration_s)
-    if timedelta(0) < schedule.start - begin <= CLOCK_TOLERANCE:
+    tolerance = timedelta.max if habits.read_back_span == "as_told" else CLOCK_TOLERANCE
+    if timedelta(0) < schedule.start - begin <= tolerance:
         begin = schedule.start
-    if timedelta(0) < end - answer_end <= CLOCK_TOLERANCE:
+    if timedelta(0) < end - answer_end <= tolerance:
         end = answer_end
+    if begin >= end:
+        return Comparison(grade=Grade.UNUSABLE, sentence="cannot be read back: its answer is of another time")
     shown = _segments(schedule)
     lower = ""
     edges = sorted({begin, *(s.start for s in (*expected, *shown) if begin < s.start < end), end})
@@ -151,7 +178,7 @@ def _segments(schedule: CompositeSchedule) -> list[Segment]:
             end=min(following, end),
             limit=Limit(value=period.limit, unit=schedule.unit, number_phases=period.number_phases),
         )
-        for start, following, period in zip(starts, [*starts[1:], end], schedule.periods, strict=True)
+        for start, following, period in zip(starts, [*starts, end][1:], schedule.periods, strict=True)
         if start < end
     ] + [Segment(start=end, end=None, limit=None)]
 

@@ -129,7 +129,6 @@ def test_without_a_start_the_schedule_begins_when_it_came() -> None:
         {"status": "Accepted", "chargingSchedule": None},
         {"status": "Accepted", "chargingSchedule": []},
         {"status": "Accepted", "chargingSchedule": {}},
-        an_accepted(periods=[]),
         an_accepted(periods=["x"]),
         an_accepted(periods=[{"startPeriod": 0}]),
         an_accepted(periods=[{"startPeriod": -1, "limit": 6}]),
@@ -146,6 +145,12 @@ def test_an_accepted_answer_without_a_schedule_to_read_is_said_to_be_one(payload
     assert reply.schedule is None
     assert reply.reply.outcome is Outcome.ACCEPTED
     assert "without a schedule" in reply.reply.reason
+
+
+def test_an_empty_list_of_periods_is_kept_as_what_was_said() -> None:
+    reply = a_composite(an_accepted(periods=[]))
+    assert reply.schedule is not None
+    assert reply.schedule.periods == ()
 
 
 def test_a_refused_composite_schedule_is_a_refusal_even_with_a_schedule_in_it() -> None:
