@@ -6,9 +6,10 @@ Limits are decimal numbers and nothing is rounded; None is no limit, which no nu
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import NamedTuple
 
 from dispatch.composite.course import SECOND, Step, overlay
 from dispatch.composite.stack import (
@@ -77,8 +78,7 @@ class Composite:
     periods: tuple[CompositePeriod, ...]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Cap:
+class _Cap(NamedTuple):
     """What the profile at a place in the stack allows."""
 
     amount: Decimal
@@ -87,16 +87,16 @@ class _Cap:
     profile: int
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Held:
+class _Held(NamedTuple):
     """What holds at an instant on an EVSE, or for the whole station."""
 
-    caps: tuple[_Cap, ...]
+    caps: list[_Cap]
     generation: _Cap | None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Sum:
+class _Sum(NamedTuple):
+    """What limits come to in the unit that is asked for."""
+
     amount: Decimal
     number_phases: int | None
     decided_by: tuple[int, ...]
@@ -122,9 +122,9 @@ def composite_schedule(stack: Stack, request: Request, station: Station) -> Comp
 def unmerged(stack: Stack, request: Request, station: Station) -> Iterator[CompositePeriod]:
     """The periods of a composite schedule, a new one wherever any profile in it changes."""
     groups = _groups(stack, request, station)
-    rows = [row for group in groups for row in (*group.caps, group.generation)]
+    rows = [_caps(row, stack) for group in groups for row in (*group.caps, group.generation)]
     for edge, said in overlay(rows, 0, request.end):
-        whole, *parts = _held(stack, groups, said)
+        whole, *parts = _held(groups, said)
         found = _together(whole, parts, unit=request.unit, station=station)
         yield CompositePeriod(
             start_s=edge // SECOND,
@@ -146,23 +146,31 @@ def _groups(stack: Stack, request: Request, station: Station) -> list[Rows]:
     return [station_rows(stack, request), *(evse_rows(stack, request, evse_id) for evse_id in evse_ids)]
 
 
-def _held(stack: Stack, groups: Sequence[Rows], said: Sequence[Step[Period] | None]) -> Iterator[_Held]:
-    caps = [None if step is None else _cap(stack, step) for step in said]
+def _caps(row: Sequence[Step[Period]], stack: Stack) -> list[Step[_Cap]]:
+    return [
+        Step(
+            step.start,
+            step.end,
+            _Cap(step.value.limit, stack.profiles[step.source].unit, step.value.number_phases, step.source),
+        )
+        for step in row
+    ]
+
+
+def _held(groups: Sequence[Rows], said: Sequence[Step[_Cap] | None]) -> list[_Held]:
+    held: list[_Held] = []
     place = 0
     for group in groups:
         after = place + len(group.caps)
-        told = tuple([cap for cap in caps[place:after] if cap is not None])
-        yield _Held(caps=told, generation=caps[after])
+        generation = said[after]
+        held.append(
+            _Held(
+                caps=[step.value for step in said[place:after] if step is not None],
+                generation=None if generation is None else generation.value,
+            )
+        )
         place = after + 1
-
-
-def _cap(stack: Stack, step: Step[Period]) -> _Cap:
-    return _Cap(
-        amount=step.value.limit,
-        unit=stack.profiles[step.source].unit,
-        number_phases=step.value.number_phases,
-        profile=step.source,
-    )
+    return held
 
 
 def _together(whole: _Held, parts: Sequence[_Held], *, unit: RateUnit, station: Station) -> _Sum | None:
@@ -221,7 +229,7 @@ def _with_generation(total: _Sum, held: _Held, *, unit: RateUnit, station: Stati
     if cap is None:
         return total
     added = station.converted(cap.amount, cap.unit, unit, phases=total.number_phases)
-    return replace(total, amount=total.amount + added, decided_by=(*total.decided_by, cap.profile))
+    return total._replace(amount=total.amount + added, decided_by=(*total.decided_by, cap.profile))
 
 
 def _fewest(caps: Sequence[_Cap]) -> int | None:

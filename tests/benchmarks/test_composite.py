@@ -1,6 +1,7 @@
 """How long the composite schedule of a high stack takes: twenty profiles of 96 periods each over 24 h.
 
-``python -m pytest tests/benchmarks/test_composite.py -s`` prints the figures; a few seconds.
+``python -m pytest tests/benchmarks/test_composite.py -s`` prints the figures, in time of
+the processor: what else runs on the machine is not measured; a few seconds.
 """
 
 from __future__ import annotations
@@ -91,9 +92,9 @@ def test_a_high_stack_is_resolved_at_once(shape: Callable[[int], Profile], evse_
     request = Request(evse_id=evse_id, start=START, duration_s=DAY_S, unit="A")
     taken_ms = []
     for _ in range(RUNS):
-        began = time.perf_counter()
+        began = time.process_time()
         answer = composite_schedule(stack, request, Station())
-        taken_ms.append(1000 * (time.perf_counter() - began))
+        taken_ms.append(1000 * (time.process_time() - began))
     median_ms = statistics.median(taken_ms)
     print(f"\n{shape.__name__}, EVSE {evse_id}: {len(answer.periods)} periods, median {median_ms:.2f} ms")
     assert median_ms <= AT_MOST_MS
