@@ -136,21 +136,26 @@ def tariff_classes(plan: Plan) -> tuple[str, ...]:
     hours, threshold = classes.full_load_h(peak_kw), f"{classes.threshold_h:,.0f} h"
     is_above = hours >= classes.threshold_h
     here, there = ("from", "below") if is_above else ("below", "from")
-    below, above = (
-        money(price.annual_cost(peak_kw=peak_kw, energy_kwh=classes.annual_energy_kwh), plan.cost.currency)
-        for price in (classes.below, classes.above)
-    )
+    currency = plan.cost.currency
     whose = "tonight's peak" if plan.peak_kw > classes.annual_peak_kw else "the year's peak so far"
     stands = (
         f"With {whose} of {power(peak_kw)} and {classes.annual_energy_kwh:,.0f} kWh the year has "
         f"{hours:,.0f} full-load hours: the class {here} {threshold} a year holds."
     )
     costs = (
-        f"The grid costs {above if is_above else below} a year there; {there} {threshold} it would cost "
-        f"{below if is_above else above}."
+        f"There the grid costs {money(classes.annual_cost(peak_kw, above=is_above), currency)} a year; at the prices "
+        f"{there} {threshold} it would cost {money(classes.annual_cost(peak_kw, above=not is_above), currency)}."
     )
     change = f"The class changes {'above' if is_above else 'at'} a peak of {power(classes.change_kw)}."
-    return stands, costs, change
+    other_kw = plan.baseline.get("peak_kw", 0.0)
+    if other_kw <= peak_kw:
+        return stands, costs, change
+    other_is_above = classes.full_load_h(other_kw) >= classes.threshold_h
+    beside = (
+        f"Plug-and-charge's peak of {power(other_kw)} would be {classes.full_load_h(other_kw):,.0f} full-load hours "
+        f"and cost {money(classes.annual_cost(other_kw, above=other_is_above), currency)} a year."
+    )
+    return stands, costs, change, beside
 
 
 def comparisons(plan: Plan) -> tuple[Comparison, ...]:

@@ -60,10 +60,6 @@ class ClassPrice:
     capacity_per_kw: float
     energy_per_kwh: float
 
-    def annual_cost(self, *, peak_kw: float, energy_kwh: float) -> float:
-        """Money for a year with this peak and this energy."""
-        return self.capacity_per_kw * peak_kw + self.energy_per_kwh * energy_kwh
-
 
 @dataclass(frozen=True, kw_only=True)
 class TariffClasses:
@@ -87,6 +83,11 @@ class TariffClasses:
     def full_load_h(self, peak_kw: float) -> float:
         """Full-load hours of a year with this peak."""
         return self.annual_energy_kwh / peak_kw
+
+    def annual_cost(self, peak_kw: float, *, above: bool) -> float:
+        """Money for a year with this peak at the prices of one class, whichever holds."""
+        price = self.above if above else self.below
+        return price.capacity_per_kw * peak_kw + price.energy_per_kwh * self.annual_energy_kwh
 
 
 @dataclass(frozen=True, kw_only=True)

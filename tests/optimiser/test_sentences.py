@@ -229,7 +229,7 @@ def test_a_night_below_the_years_peak_leaves_the_class_where_it_is() -> None:
             "With the year's peak so far of 900.0 kW and 2,500,000 kWh the year has 2,778 full-load hours: "
             "the class from 2,500 h a year holds."
         ),
-        "The grid costs 212,111.00 EUR a year there; below 2,500 h it would cost 229,627.00 EUR.",
+        "There the grid costs 212,111.00 EUR a year; at the prices below 2,500 h it would cost 229,627.00 EUR.",
         "The class changes above a peak of 1,000.0 kW.",
     )
 
@@ -241,8 +241,16 @@ def test_a_peak_that_takes_the_site_below_the_threshold_says_so() -> None:
             "With tonight's peak of 1,250.0 kW and 2,500,000 kWh the year has 2,000 full-load hours: "
             "the class below 2,500 h a year holds."
         ),
-        "The grid costs 235,412.50 EUR a year there; from 2,500 h it would cost 279,237.50 EUR.",
+        "There the grid costs 235,412.50 EUR a year; at the prices from 2,500 h it would cost 279,237.50 EUR.",
         "The class changes at a peak of 1,000.0 kW.",
+    )
+
+
+def test_what_plug_and_charge_would_make_of_the_year_is_told_where_it_peaks_higher() -> None:
+    plan = with_classes(a_plan(), peak_kw=800.0)
+    beside = tariff_classes(replace(plan, baseline=compare(plan, replace(plan, peak_kw=1250.0))))[-1]
+    assert beside == (
+        "Plug-and-charge's peak of 1,250.0 kW would be 2,000 full-load hours and cost 235,412.50 EUR a year."
     )
 
 

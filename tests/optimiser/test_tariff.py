@@ -160,4 +160,5 @@ def test_the_class_changes_where_the_full_load_hours_reach_the_threshold() -> No
     assert classes.change_kw == 1000.0
     assert classes.full_load_h(1000.0) == classes.threshold_h == 2500.0
     assert classes.full_load_h(1250.0) == 2000.0
-    assert classes.below.annual_cost(peak_kw=1000.0, energy_kwh=2.5e6) == pytest.approx(16530.0 + 214750.0)
+    assert classes.annual_cost(1000.0, above=False) == pytest.approx(16530.0 + 214750.0)
+    assert classes.annual_cost(1000.0, above=True) == pytest.approx(191790.0 + 39500.0)
