@@ -35,6 +35,7 @@ BUS_NIGHTS = PARCEL_NIGHTS[:3]
 
 PARCEL_BASE_LOAD_MWH = 20  # a year; assumed
 BUS_BASE_LOAD_MWH = 300  # a year; assumed
+BUS_CHARGING_MWH = 3480  # a year: 11.6 of the sample night, on 300 nights; assumed
 AC_CURRENT_A = {3: 16, 1: 32}
 """Current per phase of the on-board chargers, by phases: 11 kW on three, 7.4 kW on one. [A]"""
 DC_MIN_KW = 10  # SpiceEV's scenario of 100 kW chargers; assumed for all DC chargers
@@ -110,7 +111,8 @@ def bus_60(sources: Sources) -> Files:
     fleet = sources.fleets["B_bus60"]
     bus = sources.facts["vehicle_types"]["bus_solo"]
     names = [f"DC{number:02}" for number in range(1, len(fleet) + 1)]
-    charge_per_kw, charge_ct = sources.network_charges["netze_odr_2025_preliminary"]["levels"]["MS"]["lt2500"]
+    classes = sources.network_charges["netze_odr_2025_preliminary"]["levels"]["MS"]
+    charge_per_kw, charge_ct = classes["lt2500"]
     surcharge_ct = charge_ct + _levies_ct(sources)
     files = {
         "depot.yaml": _depot_yaml(
@@ -125,6 +127,9 @@ def bus_60(sources: Sources) -> Files:
             base_load_max_kw=_base_load_max_kw(sources, profile="g0", year_mwh=BUS_BASE_LOAD_MWH),
             surcharge_ct=surcharge_ct,
             demand_charge_per_kw=charge_per_kw,
+            annual_energy_kwh=1000 * (BUS_BASE_LOAD_MWH + BUS_CHARGING_MWH),
+            below=_class_prices(classes["lt2500"]),
+            above=_class_prices(classes["ge2500"]),
         ),
         "vehicles.csv": _vehicles(sources, fleet, tag_prefix="B60", charge_curve="bus-150"),
         "charge_curves.csv": _csv(
@@ -307,6 +312,12 @@ def _levies_ct(sources: Sources) -> Decimal:
     levies: Iterable[Decimal] = charges["levies_ct_kwh"].values()
     total: Decimal = sum(levies, charges["stromsteuer_ct_kwh"] + charges["konzession_ct_kwh"])
     return total
+
+
+def _class_prices(prices: Sequence[Decimal]) -> str:
+    """Capacity per kW and year and energy in ct/kWh, as a class of depot.yaml."""
+    capacity_per_kw, energy_ct = prices
+    return f"{{capacity_per_kw: {capacity_per_kw}, energy_per_kwh: {energy_ct / 100}}}"
 
 
 def _instants(night: date, *, step: timedelta) -> list[tuple[datetime, datetime]]:
