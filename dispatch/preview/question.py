@@ -38,8 +38,9 @@ class PreviewError(ValueError):
     """A question that cannot be read, with all that is wrong with it: a line each."""
 
     def __init__(self, lines: list[str]) -> None:
-        super().__init__("; ".join(lines))
-        self.lines = tuple(lines)
+        # What was found may hold half a letter (a lone surrogate), which no terminal and no file can.
+        self.lines = tuple(line.encode("utf-8", "backslashreplace").decode() for line in lines)
+        super().__init__("; ".join(self.lines))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +76,7 @@ class Question:
 def read_questions(text: str) -> list[Question | PreviewError] | Question | PreviewError:
     """The question in a JSON object, or the questions in an array of them; a bad one is its error, in its place."""
     try:
-        found = json.loads(text, parse_float=Decimal, parse_constant=_no_number)
+        found = json.loads(text, parse_float=_decimal, parse_constant=_no_number)
     except (ValueError, RecursionError) as error:
         return PreviewError([f"found no JSON ({error}), allowed an object or an array of objects"])
     return [_read(item) for item in found] if isinstance(found, list) else _read(found)
@@ -86,7 +87,7 @@ class _Station(Wire):
     default_limit_a: Number | None = None
     default_limit_w: Number | None = None
     default_number_phases: Phases | None = None
-    supply_voltage: Number | None = Field(default=None, gt=0)
+    supply_voltage: Number | None = Field(default=None, ge=1)
 
 
 class _Installed(Wire, Generic[P]):
@@ -221,6 +222,13 @@ def _line(where: str, found: Any, allowed: str) -> str:
     text = json.dumps(found, default=str, ensure_ascii=False)
     shown = text if len(text) <= FOUND_AT_MOST else f"{text[:FOUND_AT_MOST]}…"
     return f"{where}: found {shown}, allowed {allowed}"
+
+
+def _decimal(text: str) -> Decimal:
+    try:
+        return Decimal(text)
+    except ArithmeticError as error:
+        raise ValueError(f"{text} is beyond all numbers") from error
 
 
 def _no_number(text: str) -> NoReturn:

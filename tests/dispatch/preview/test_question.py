@@ -6,8 +6,10 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from dispatch.preview import PreviewError, Question, read_questions
+from dispatch.preview import PreviewError, Question, draw, read_questions
 from tests.dispatch.preview_builders import HOUR, a_profile, a_question, fault, limits, read
 
 
@@ -104,7 +106,9 @@ def test_all_mistakes_are_said_at_once() -> None:
     assert len(found.lines) == 3
 
 
-@pytest.mark.parametrize("text", ["", "{", "nonsense", '{"ocpp": NaN}', "[" * 100_000])
+@pytest.mark.parametrize(
+    "text", ["", "{", "nonsense", '{"ocpp": NaN}', "[" * 100_000, "9" * 5000, "1e99999999999999999999"]
+)
 def test_what_is_no_json_is_said(text: str) -> None:
     assert isinstance(read_questions(text), PreviewError)
 
@@ -118,3 +122,49 @@ def test_an_item_that_is_no_object_is_said(item: Any) -> None:
 def test_a_request_that_leaves_the_calendar_is_refused() -> None:
     assert "within the calendar" in fault(a_question(start="9999-12-31T00:00:00Z", duration=10**6))
     assert "a timestamp" in fault(a_question(start="0001-01-01T00:00:00+05:00"))
+
+
+ANYTHING = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(10**20), 10**20)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.sampled_from(
+        ["", "A", "W", "2.1", "Daily", "2025-11-10T12:00:00Z", "9999-12-31T23:59:59Z", "\ud800"]
+    )
+    | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+def paths(value: Any, before: tuple[str | int, ...] = ()) -> list[tuple[str | int, ...]]:
+    """Where every value of a document stands."""
+    found = [before] if before else []
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, held in inner:
+        found += paths(held, (*before, key))
+    return found
+
+
+@given(data=st.data(), ocpp=st.sampled_from(["1.6", "2.0.1", "2.1"]))
+def test_whatever_stands_in_a_file_the_answer_is_json_or_what_is_wrong(
+    data: st.DataObject, ocpp: str
+) -> None:
+    profiles = [a_profile(ocpp=ocpp), a_profile("StationMax", ocpp=ocpp, kind="Recurring", duration=HOUR)]
+    question: Any = a_question(
+        *profiles, ocpp=ocpp, transactions=[{"evseId": 1, "id": "t1", "start": "2025-11-10T11:00:00Z"}]
+    )
+    for _ in range(data.draw(st.integers(1, 3))):
+        *way, last = data.draw(st.sampled_from(paths(question)))
+        inner = question
+        for key in way:
+            inner = inner[key]
+        inner[last] = data.draw(ANYTHING)
+    found = read_questions(json.dumps(question))
+    if isinstance(found, Question):
+        json.dumps(found.document(), allow_nan=False)
+        assert list(draw(found, width=80))
+    else:
+        assert isinstance(found, PreviewError)
+        str(found).encode()
