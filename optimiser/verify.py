@@ -67,6 +67,7 @@ def violations(plan: Plan, depot: Depot, night: Night) -> Iterator[str]:
     yield from _connectors(plan)
     yield from _money(plan, depot, night)
     yield from _site(plan, depot, night)
+    yield from _forgetful(plan, depot, night)
     for feeder in depot.feeders:
         yield from _feeder(plan, depot, night, feeder)
 
@@ -119,6 +120,9 @@ def _set_points(plan: Plan, visit: PlannedVisit, depot: Depot) -> Iterator[str]:
         where = f"{visit.vehicle_id} at {_local(plan, start)}: {power_kw} kW"
         if not least - STEP_TOLERANCE * step <= units <= most + STEP_TOLERANCE * step:
             yield f"{where} is {units:.3f}, allowed are 0 and {least:g} to {most:g}"
+        elif connector.allowed_currents_a:
+            if min(abs(units - current_a) for current_a in connector.allowed_currents_a) > STEP_TOLERANCE:
+                yield f"{where} is {units:.3f}, not one of {', '.join(f'{a:g}' for a in connector.allowed_currents_a)}"
         elif abs(units / step - round(units / step)) > STEP_TOLERANCE:
             yield f"{where} is {units:.3f}, not in steps of {step:g}"
 
@@ -291,6 +295,28 @@ def _site(plan: Plan, depot: Depot, night: Night) -> Iterator[str]:
         beside_kw = float(night.base_load_kw[index]) + depot.site.reserve_kw
         limit_kw = float(night.site_limit_kw[index])
         yield from _above(plan, "transformer", start, charging=charging_kw, beside=beside_kw, limit=limit_kw)
+
+
+def _forgetful(plan: Plan, depot: Depot, night: Night) -> Iterator[str]:
+    """The site's limit with the worst ``policy.secure_against_forgetful`` chargers at full power, where it can hold."""
+    forgetful = min(depot.policy.secure_against_forgetful, len(depot.chargers))
+    full_kw = {
+        charger.id: sum(connector.full_power_kw(depot.site.voltage_v) for connector in charger.connectors)
+        for charger in depot.chargers
+    }
+    alone_kw = sum(sorted(full_kw.values(), reverse=True)[:forgetful])
+    for index, start, _ in _steps(plan) if forgetful else ():
+        left_kw = float(night.site_limit_kw[index] - night.base_load_kw[index]) - depot.site.reserve_kw
+        drawn_kw = dict.fromkeys(full_kw, 0.0)
+        for visit in plan.visits:
+            drawn_kw[visit.charger_id] += visit.power_kw[index]
+        more_kw = sorted((full_kw[name] - drawn_kw[name] for name in full_kw), reverse=True)[:forgetful]
+        worst_kw = sum(drawn_kw.values()) + sum(more_kw)
+        if alone_kw <= left_kw < worst_kw - LIMIT_TOLERANCE_KW:
+            yield (
+                f"transformer at {_local(plan, start)}: {worst_kw:.3f} kW of charging with {forgetful} forgetful, "
+                f"{left_kw:.3f} are left"
+            )
 
 
 def _feeder(plan: Plan, depot: Depot, night: Night, feeder: Feeder) -> Iterator[str]:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from optimiser.accounting import assemble_plan
-from optimiser.depot import Charger, Depot, Feeder
+from optimiser.depot import Charger, Depot, Feeder, Policy
 from optimiser.night import Night
 from optimiser.plan import Plan
 from optimiser.planner import UNSOLVED, plan_night
@@ -220,3 +220,30 @@ def test_the_peak_of_a_window_is_worked_out_again() -> None:
     assert list(violations(plan, depot, night)) == []
     without = replace(depot, tariff=replace(depot.tariff, demand_windows=()))
     assert any(text.startswith("cost.demand") for text in violations(plan, without, night))
+
+
+def test_a_current_that_is_not_in_the_chargers_list_is_found() -> None:
+    plug = replace(an_ac_connector(), allowed_currents_a=(6.0, 10.0, 16.0))
+    depot = a_depot(vehicles=[a_van("V1")], chargers=[Charger(id="CP1", connectors=(plug,))])
+    power_kw = np.zeros((1, 96))
+    power_kw[0, EVENING : EVENING + 3] = 6.9, 8.28, 11.04
+    night = a_night(depot)
+    plan = assemble_plan(depot, night, power_kw, solver=UNSOLVED, created_at=NOW)
+    (violation,) = violations(plan, depot, night)
+    assert "V1 at 2025-11-10 22:15: 8.28 kW is 12.000, not one of 6, 10, 16" in violation
+
+
+def test_a_plan_that_a_forgetful_charger_would_break_is_found_where_it_need_not_be() -> None:
+    depot = a_depot(transformer_limit_kw=20.0, policy=Policy(secure_against_forgetful=1))
+    power_kw = np.zeros((2, 96))
+    power_kw[0, [EVENING, EVENING + 1]] = 6.9, 8.28
+    # With 2 kW of base load 18 are left: the other charger may wake at 11.04 kW beside 6.9, not beside 8.28.
+    night = a_night(depot)
+    plan = assemble_plan(depot, night, power_kw, solver=UNSOLVED, created_at=NOW)
+    (violation,) = violations(plan, depot, night)
+    assert (
+        "transformer at 2025-11-10 22:15: 19.320 kW of charging with 1 forgetful, 18.000 are left"
+        in violation
+    )
+    busy = replace(night, base_load_kw=night.base_load_kw + 9.0)
+    assert not any("forgetful" in text for text in violations(plan, depot, busy))
