@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from datetime import time
+from itertools import pairwise
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
@@ -130,6 +131,9 @@ class ConnectorKeys(Door):
     current_step_a: Annotated[float, Field(gt=0, le=100)] | None = Field(
         default=None, description="AC: step of the current, default 1 [A]"
     )
+    allowed_currents_a: (
+        Annotated[list[Annotated[float, Field(gt=0, le=2000)]], Field(min_length=1)] | None
+    ) = Field(default=None, description="AC: the only currents per phase that it knows beside 0, rising [A]")
     phase_map: list[Literal["L1", "L2", "L3"]] | None = Field(
         default=None, description="AC: the site's phase on each of the connector's, for example [L2, L3, L1]"
     )
@@ -165,11 +169,22 @@ class ConnectorKeys(Door):
         if lowest is not None and highest and lowest > highest:
             unit = "kw" if self.phases == 0 else "current_a"
             raise wrong(found=f"min_{unit} {lowest:g}", allowed=f"at most max_{unit} {highest:g}")
+        self._check_currents()
         if self.phase_map is not None and len(set(self.phase_map)) != self.phases:
             raise wrong(
                 found=f"phase_map [{', '.join(self.phase_map)}] with phases {self.phases}",
                 allowed=f"{self.phases} different of L1, L2, L3",
             )
+
+    def _check_currents(self) -> None:
+        allowed = self.allowed_currents_a
+        if allowed is None:
+            return
+        if self.current_step_a is not None:
+            raise wrong(found="current_step_a beside allowed_currents_a", allowed="one of the two")
+        if any(after <= before for before, after in pairwise(allowed)):
+            shown = ", ".join(f"{current_a:g}" for current_a in allowed)
+            raise wrong(found=f"allowed_currents_a [{shown}]", allowed="currents that rise, each once")
 
     def _currents(self) -> tuple[float, float | None]:
         lowest = domain.Connector.min_current_a if self.min_current_a is None else self.min_current_a
@@ -177,11 +192,15 @@ class ConnectorKeys(Door):
 
     def to_domain(self) -> domain.Connector:
         """The connector, with the defaults of its kind."""
-        keys = self.model_dump(exclude_none=True, exclude={"phase_map"})
-        return domain.Connector(**keys, phase_map=tuple(self.phase_map or ()))
+        keys = self.model_dump(exclude_none=True, exclude={"phase_map", "allowed_currents_a"})
+        return domain.Connector(
+            **keys,
+            allowed_currents_a=tuple(self.allowed_currents_a or ()),
+            phase_map=tuple(self.phase_map or ()),
+        )
 
 
-_AC_KEYS = ("max_current_a", "min_current_a", "current_step_a", "phase_map")
+_AC_KEYS = ("max_current_a", "min_current_a", "current_step_a", "allowed_currents_a", "phase_map")
 _DC_KEYS = ("max_kw", "min_kw", "conversion_efficiency", "limit_side")
 
 

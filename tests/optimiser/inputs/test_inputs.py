@@ -93,6 +93,13 @@ def test_a_night_is_named_by_a_date_or_by_its_text(tmp_path: Path) -> None:
     assert load_night(str(folder), NIGHT).date == load_night(folder, date(2025, 11, 10)).date
 
 
+def test_a_charger_that_knows_few_currents_has_a_list_of_them(tmp_path: Path) -> None:
+    listed = ("depot.yaml", "max_current_a: 16}", "max_current_a: 16, allowed_currents_a: [6, 10, 13.5, 16]}")
+    depot = load_depot(write_depot_folder(tmp_path, replace=[listed]))
+    assert depot.connector("CP02", 2).allowed_currents_a == (6.0, 10.0, 13.5, 16.0)
+    assert depot.connector("CP01", 1).allowed_currents_a == ()
+
+
 def test_preconditioning_is_read_with_how_long_it_takes(tmp_path: Path) -> None:
     visits = (
         f"{VISITS_CSV.splitlines()[0]},precondition_kwh\n"

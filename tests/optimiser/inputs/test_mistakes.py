@@ -150,6 +150,14 @@ MISTAKES = {
         YAML, "[L2, L3, L1]", "[L2, L3]", "chargers[0].connectors[0]", "phase_map [L2, L3]", "3 different"
     ),
     "phase_map_twice": Mistake(YAML, "[L2, L3, L1]", "[L2, L2, L1]", "chargers[0].connectors[0]", "[L2, L2, L1]", "3 diff"),
+    "list_and_step": Mistake(
+        YAML, "max_current_a: 16}", "max_current_a: 16, current_step_a: 1, allowed_currents_a: [6, 16]}",
+        "chargers[1].connectors[1]", "current_step_a beside allowed_currents_a", "one of the two",
+    ),
+    "list_that_falls": Mistake(
+        YAML, "max_current_a: 16}", "max_current_a: 16, allowed_currents_a: [16, 10, 6]}",
+        "chargers[1].connectors[1]", "allowed_currents_a [16, 10, 6]", "currents that rise",
+    ),
     "unknown_phase": Mistake(YAML, "[L2, L3, L1]", "[N, L3, L1]", "phase_map[0]", "'N'", '"L1", "L2", "L3"'),
     "unknown_side": Mistake(YAML, "min_kw: 5", "limit_side: input", "limit_side", "'input'", '"output", "grid"'),
     # depot.yaml: tariff
