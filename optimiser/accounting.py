@@ -187,6 +187,7 @@ def assemble_plan(
             delivered_kwh=_rounded(accounts.delivered_kwh[row]),
             shortfall_kwh=_rounded(accounts.shortfall_kwh[row]),
             power_kw=tuple(power_kw[row].tolist()),
+            precondition_kwh=visit.precondition_kwh,
         )
         for row, visit in enumerate(night.visits)
     )

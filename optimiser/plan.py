@@ -54,7 +54,8 @@ class PlannedVisit:
     """What one visit gets. ``*_kwh`` on the battery side, ``power_kw`` on the grid side, one per step.
 
     ``arrival`` and ``departure`` are those of the visit, also where they lie outside the horizon. ``phases``
-    are those that vehicle and connector both have, 0 on DC.
+    are those that vehicle and connector both have, 0 on DC. ``precondition_kwh`` is the part of ``required_kwh``
+    that warming or cooling takes before departure: the SoC planned is what is left after it.
     """
 
     vehicle_id: str
@@ -70,6 +71,7 @@ class PlannedVisit:
     shortfall_kwh: float
     power_kw: tuple[float, ...] = field(repr=False)
     phases: int = 0
+    precondition_kwh: float = 0.0
 
     @property
     def is_ready(self) -> bool:

@@ -45,6 +45,7 @@ def test_the_document_has_the_keys_of_the_contract_in_their_shapes() -> None:
         "shortfall_kwh",
         "power_kw",
         "phases",
+        "precondition_kwh",
     }
     assert document["connectors"][0] == {
         "charger_id": "CP1",

@@ -212,3 +212,11 @@ def test_windows_and_classes_of_the_tariff_are_told_where_there_are_any() -> Non
     text = Page(render(plan, baseline)).text
     assert "The peak of evening is 24.1 kW and adds 192.64 EUR; plug-and-charge would reach 24.1 kW." in text
     assert "the class below 2,500 h a year holds." in text
+
+
+def test_what_preconditioning_takes_is_told_beside_the_energy() -> None:
+    depot = a_depot(vehicles=[a_van("V1")])
+    baseline = plug_and_charge(depot, a_night(depot, visits=[a_visit("V1", precondition_kwh=4.0)]))
+    page = Page(render(replace(baseline, baseline=compare(baseline, baseline)), baseline))
+    assert "36.0 kWh, 4.0 kWh of it to precondition" in page.text
+    assert "to precondition" not in a_page().text
