@@ -71,10 +71,7 @@ class _Wiring:
         phases: set[int | None] = set()
         for connector, allowances in held:
             fewest = min((a.number_phases or DEFAULT_PHASES for a in allowances), default=DEFAULT_PHASES)
-            values = [
-                (self.converted(a, connector, fewest=fewest if self.rules.fewest_phases_convert else None), a)
-                for a in allowances
-            ]
+            values = [(self._worth(a, connector, fewest=fewest, is_sum=len(held) > 1), a) for a in allowances]
             lowest = min((value for value, a in values if not a.whole_station), default=None)
             # In a sum a connector without a limit of its own counts with what its hardware gives.
             unlimited = self.full(connector) if len(held) > 1 else math.inf
@@ -89,6 +86,11 @@ class _Wiring:
         # Phases are told where all that hold agree about them.
         agreed = phases.pop() if len(phases) == 1 else None
         return Level(start_s=start_s, limit=limit, number_phases=agreed)
+
+    def _worth(self, allowance: Allowance, connector: Connector, *, fewest: int, is_sum: bool) -> float:
+        """A limit in the unit asked for. In a sum the station's maximum is not bound to the phases of one of many."""
+        own = not self.rules.fewest_phases_convert or (is_sum and allowance.whole_station)
+        return self.converted(allowance, connector, fewest=None if own else fewest)
 
     def converted(self, allowance: Allowance, connector: Connector, *, fewest: int | None) -> float:
         if allowance.unit == self.unit:

@@ -45,7 +45,9 @@ def draws(state: LiveState, power_kw: float) -> bool:
 async def test_a_vehicle_is_plugged_in_limited_and_metered(tmp_path: Path, version: str) -> None:
     clock = SteppedClock()
     chargers = tuple(replace(charger, ocpp=version) for charger in a_depot().chargers)
-    depot = replace(a_depot(chargers=chargers), gateway=GatewaySettings(listen="127.0.0.1:0", api="127.0.0.1:0"))
+    depot = replace(
+        a_depot(chargers=chargers), gateway=GatewaySettings(listen="127.0.0.1:0", api="127.0.0.1:0")
+    )
     passwords = {"CP1": "one", "CP2": "two"}
     journal = open_journal("sqlite:///depot.db", tmp_path)
     async with running(depot, journal, credentials=passwords, api_token="token", clock=clock) as gateway:
