@@ -132,6 +132,22 @@ def test_valid_from_is_included_and_valid_to_is_not(ocpp: str) -> None:
     ]
 
 
+@FROM_2
+def test_v17_two_of_one_level_take_turns_by_their_validity(ocpp: str) -> None:
+    """K01.FR.06: validTo of the one is validFrom of the other, which is no overlap."""
+    turn = "2025-11-10T13:00:00Z"
+    one = a_profile(ocpp=ocpp, limits=[(0, 20)], valid=(None, turn))
+    other = a_profile(ocpp=ocpp, limits=[(0, 10)], valid=(turn, None), profile_id=2)
+    assert limits(a_question(one, other, ocpp=ocpp, duration=2 * HOUR)) == [(0, 20.0), (HOUR, 10.0)]
+
+
+def test_v24_a_profile_that_replaced_another_and_is_not_valid_yet_leaves_a_gap() -> None:
+    """1.6 §3.13.2: until tomorrow nothing but the station's own default holds."""
+    tomorrow = a_profile(limits=[(0, 10)], valid=("2025-11-11T00:00:00Z", None))
+    station = {"defaultLimitA": 32}
+    assert limits(a_question(tomorrow, station=station)) == [(0, 32.0), (12 * HOUR, 10.0)]
+
+
 @VERSIONS
 def test_nothing_holds_before_its_start(ocpp: str) -> None:
     """K01.FR.30."""
