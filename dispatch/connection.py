@@ -7,6 +7,7 @@ it. Nothing a peer sends ends the connection but the end of the socket itself.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import logging
 import uuid
@@ -116,7 +117,7 @@ class CallRefusedError(Exception):
         self.description = description
 
 
-OnCall = Callable[[str, Any], Awaitable[Mapping[str, Any]]]
+OnCall = Callable[[str, Any], Mapping[str, Any] | Awaitable[Mapping[str, Any]]]
 OnFrame = Callable[[Frame], None]
 
 
@@ -154,8 +155,9 @@ class _Exchange:
 class Connection:
     """One socket, both ways.
 
-    ``on_call`` answers the peer's calls, each in a task of its own, so that a slow one holds up nothing;
-    what it raises other than :class:`CallRefusedError` is an error in this program, and ends :meth:`run`.
+    ``on_call`` answers the peer's calls: at once, or by something to be awaited, for which each has a task of its
+    own, so that a slow one holds up nothing. What it raises other than :class:`CallRefusedError` is an error in
+    this program, and ends :meth:`run`.
     ``on_frame`` sees every raw frame. ``call_timeout_s`` counts from the moment a call is sent. Only
     one may be outstanding (OCPP-J 1.6 §4.1.1), so a call first waits until those before it have ended.
     """
@@ -175,6 +177,9 @@ class Connection:
         self._on_frame = on_frame
         self._call_timeout_s = call_timeout_s
         self._exchange = _Exchange()
+        # Unique for ever, also over reconnects (OCPP 2.0.1 Part 4 §4.1.4), in at most 36 characters.
+        self._id_stem = uuid.uuid4().hex[:24]
+        self._numbers = itertools.count(1)
         self._in_work = asyncio.Semaphore(MAX_CALLS_IN_WORK)
 
     async def run(self) -> None:
@@ -211,7 +216,7 @@ class Connection:
     async def _call_in_turn(self, action: str, payload: Mapping[str, Any] | JsonText) -> CallAnswer:
         if self._exchange.is_closed:
             return CallAnswer(ending=Ending.NOT_CONNECTED, description="the connection was closed")
-        message_id = str(uuid.uuid4())
+        message_id = f"{self._id_stem}-{next(self._numbers)}"
         answer: asyncio.Future[CallAnswer] = asyncio.get_running_loop().create_future()
         self._exchange.pending = _Pending(action=action, message_id=message_id, answer=answer)
         written = payload if isinstance(payload, str) else _text(payload)
@@ -273,23 +278,34 @@ class Connection:
             )
             return
         known = self._known(message_id, text)
-        if known is None:
-            await self._in_work.acquire()
-            answered = self._remember(message_id, text)
-            handler = tasks.create_task(self._handle(message_id, action, document[3], answered))
-            handlers.add(handler)
-            handler.add_done_callback(handlers.discard)
-            handler.add_done_callback(lambda _: self._in_work.release())
-        elif known.frame is not None:
-            await self._send_answer(known.frame, message_id, action)
-
-    async def _handle(self, message_id: str, action: str, payload: Any, answered: _Answered) -> None:
+        if known is not None:
+            if known.frame is not None:
+                await self._send_answer(known.frame, message_id, action)
+            return
+        answered = self._remember(message_id, text)
         try:
-            answer = _text([CALL_RESULT, message_id, await self._on_call(action, payload)])
+            result = self._on_call(action, document[3])
         except CallRefusedError as refusal:
-            answer = _error(message_id, refusal.code, refusal.description)
-        answered.frame = answer
-        await self._send_answer(answer, message_id, action)
+            answered.frame = _error(message_id, refusal.code, refusal.description)
+        else:
+            if not isinstance(result, Mapping):
+                await self._in_work.acquire()
+                handler = tasks.create_task(self._handle(message_id, action, result, answered))
+                handlers.add(handler)
+                handler.add_done_callback(handlers.discard)
+                handler.add_done_callback(lambda _: self._in_work.release())
+                return
+            answered.frame = _text([CALL_RESULT, message_id, result])
+        await self._send_answer(answered.frame, message_id, action)
+
+    async def _handle(
+        self, message_id: str, action: str, result: Awaitable[Mapping[str, Any]], answered: _Answered
+    ) -> None:
+        try:
+            answered.frame = _text([CALL_RESULT, message_id, await result])
+        except CallRefusedError as refusal:
+            answered.frame = _error(message_id, refusal.code, refusal.description)
+        await self._send_answer(answered.frame, message_id, action)
 
     async def _send_answer(self, text: str, message_id: str, action: str | None) -> None:
         self._on_frame(Frame(direction="out", text=text, message_id=message_id, action=action))
@@ -356,7 +372,12 @@ def _unanswered(message_id: str, reason: str) -> CallAnswer:
 
 
 _text = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
-"""A document as JSON. Kept, because ``json.dumps`` with arguments makes an encoder for every call."""
+"""A document as it is sent. One encoder for all: ``json.dumps`` with arguments makes one for every call."""
+
+
+def json_text(payload: Mapping[str, Any]) -> JsonText:
+    """A payload as it is sent."""
+    return JsonText(_text(payload))
 
 
 def _error(message_id: str, code: str, description: str) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from dispatch.connection import CallAnswer, Ending, Framing, JsonText, printable
+from dispatch.connection import CallAnswer, Ending, Framing, JsonText, json_text, printable
 from dispatch.events import StationEvent, TransactionStarted
 from dispatch.station import (
     CompositeReply,
@@ -41,7 +41,7 @@ class Request:
     @classmethod
     def of(cls, action: str, payload: Mapping[str, Any]) -> Request:
         """A request with this payload."""
-        return cls(action=action, text=JsonText(json.dumps(payload, separators=(",", ":"), allow_nan=False)))
+        return cls(action=action, text=json_text(payload))
 
     @property
     def payload(self) -> dict[str, Any]:

@@ -76,7 +76,7 @@ class Session:
     async def _call(self, request: Request) -> CallAnswer:
         return await self.connection.call(request.action, request.text)
 
-    async def _on_call(self, action: str, payload: Any) -> Mapping[str, Any]:
+    def _on_call(self, action: str, payload: Any) -> Mapping[str, Any]:
         try:
             answer = self.speaker.on_call(action, payload)
         except CallRefusedError as refusal:

@@ -26,7 +26,15 @@ from ocpp.v16.enums import (
 from dispatch.connection import CallAnswer, JsonText, printable
 from dispatch.dialect import Request, reply, reply_with
 from dispatch.payload import read_instant
-from dispatch.schedules import Flaw, WrittenPeriods, read_duration_s, read_periods, read_unit, write_periods
+from dispatch.schedules import (
+    Flaw,
+    WrittenPeriods,
+    instant_text,
+    read_duration_s,
+    read_periods,
+    read_unit,
+    write_periods,
+)
 from dispatch.station import (
     CompositeReply,
     CompositeSchedule,
@@ -39,7 +47,6 @@ from dispatch.station import (
     StationProfile,
     UnsendableError,
 )
-from optimiser.horizon import format_instant
 
 PURPOSES = {
     Purpose.STATION_MAX: ChargingProfilePurposeType.charge_point_max_profile,
@@ -253,7 +260,7 @@ def _charging_profile(profile: StationProfile) -> dict[str, Any]:
     """The profile without the text of its periods."""
     schedule: dict[str, Any] = {"chargingRateUnit": profile.unit, "chargingSchedulePeriod": []}
     if profile.kind is not ProfileKind.RELATIVE:
-        schedule["startSchedule"] = format_instant(profile.start)
+        schedule["startSchedule"] = instant_text(profile.start)
     if profile.duration_s is not None:
         schedule["duration"] = profile.duration_s
     fields: dict[str, Any] = {
@@ -266,9 +273,9 @@ def _charging_profile(profile: StationProfile) -> dict[str, Any]:
     if profile.transaction_id is not None:
         fields["transactionId"] = profile.transaction_id
     if profile.valid_from is not None:
-        fields["validFrom"] = format_instant(profile.valid_from)
+        fields["validFrom"] = instant_text(profile.valid_from)
     if profile.valid_to is not None:
-        fields["validTo"] = format_instant(profile.valid_to)
+        fields["validTo"] = instant_text(profile.valid_to)
     return fields
 
 

@@ -21,9 +21,16 @@ from ocpp.v201.enums import (
 from dispatch.connection import JsonText, printable
 from dispatch.dialect import Request
 from dispatch.payload import Fields, read_instant, read_integer
-from dispatch.schedules import Flaw, WrittenPeriods, read_duration_s, read_periods, read_unit, write_periods
+from dispatch.schedules import (
+    Flaw,
+    WrittenPeriods,
+    instant_text,
+    read_duration_s,
+    read_periods,
+    read_unit,
+    write_periods,
+)
 from dispatch.station import InstalledProfile, ProfileKind, Purpose, StationProfile, UnsendableError
-from optimiser.horizon import format_instant
 
 PURPOSES = {
     Purpose.STATION_MAX: ChargingProfilePurposeEnumType.charging_station_max_profile.value,
@@ -198,7 +205,7 @@ def _charging_profile(profile: StationProfile) -> dict[str, Any]:
         "chargingSchedulePeriod": [],
     }
     if profile.kind is not ProfileKind.RELATIVE:
-        schedule["startSchedule"] = format_instant(profile.start)
+        schedule["startSchedule"] = instant_text(profile.start)
     if profile.duration_s is not None:
         schedule["duration"] = profile.duration_s
     kind, recurrency = KINDS[profile.kind]
@@ -214,9 +221,9 @@ def _charging_profile(profile: StationProfile) -> dict[str, Any]:
     if profile.transaction_id is not None:
         fields["transactionId"] = profile.transaction_id
     if profile.valid_from is not None:
-        fields["validFrom"] = format_instant(profile.valid_from)
+        fields["validFrom"] = instant_text(profile.valid_from)
     if profile.valid_to is not None:
-        fields["validTo"] = format_instant(profile.valid_to)
+        fields["validTo"] = instant_text(profile.valid_to)
     return fields
 
 

@@ -41,7 +41,7 @@ PROFILE = StationProfile(
 """96 quarter hours, no two neighbours alike and most of them with a decimal."""
 
 
-async def accept(_action: str, _payload: Any) -> Mapping[str, Any]:
+def accept(_action: str, _payload: Any) -> Mapping[str, Any]:
     return {"status": "Accepted"}
 
 
