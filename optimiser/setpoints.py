@@ -1,14 +1,12 @@
 """LP optimum → what a charger can take: 0 or at least the minimum current, in the charger's steps.
 
 A vertex of the linear program breaks that rule about once in every three visits. Those powers are switched off or
-lifted to the minimum, the rest is solved again around them from where the solver stands, and all are cut to the
-chargers' steps. For few vehicles, where one van more or less decides about a peak, branch and bound chooses the
-steps. How far the result is from the optimum is certified by the LP bound.
+lifted to the minimum and the rest is solved again around them, from where the solver stands, a few times over; then
+all are cut to the chargers' steps. For few vehicles, where one van more or less decides about a peak, branch and
+bound chooses the steps. How far the result is from the optimum is certified by the LP bound.
 """
 
 from __future__ import annotations
-
-from collections.abc import Iterator
 
 import numpy as np
 
@@ -21,16 +19,25 @@ from optimiser.quantiser import Quantiser
 ON_FROM = 0.25
 """From this share of the minimum on a power is lifted to it, below it is switched off: a quarter was measured best."""
 
-LIFTING_ROUNDS = 4
+DIVES = (3, 4, 2, 6)
+"""Rounds of switching off and lifting. Three do; where a peak is paid for, one more or less is sometimes luckier."""
+
+POLISHING_ROUNDS = 4
 """How often those who are short in the steps they got are given one step more."""
 
 SHORT_FROM_KWH = 1e-4
 """A shortfall that is none: the solver's accuracy, summed over a night."""
 
-GOOD_ENOUGH = 1e-3
-"""Loss against the optimum, as a share of its money, from which branch and bound is worth its time."""
+DIVE_AGAIN_UP_TO_POWERS = 6000
+"""Up to so many powers the other numbers of rounds are tried as well, in a tenth of a second."""
 
-ALL_STEPS_UP_TO_POWERS = 1500
+GOOD_ENOUGH = 1e-3
+"""Loss against the optimum, as a share of its money, from which more time is spent."""
+
+BAD_ENOUGH = 2.5e-3
+"""Loss from which branch and bound may use every step, and not only those beside the optimum's."""
+
+BRANCH_UP_TO_POWERS = 1500
 """Up to so many powers branch and bound can decide them all in a second or two: 25 visits over a night."""
 
 
@@ -38,89 +45,146 @@ def set_points(problem: Problem, program: LinearProgram, optimum: Optimum) -> Fl
     """Grid-side powers (V, T) that chargers can take, within every limit, as near to the optimum as found.
 
     ``program`` has been solved for ``problem`` with ``optimum``.
+
+    The steps are chosen under limits that are one set-point lower and for needs that are one higher: what the cut
+    to set-points takes away can then be given back where it is cheap, without passing a peak.
     """
-    best: FloatArray | None = None
-    for power_kw in _attempts(problem, program, optimum):
-        if best is None or _score(problem, optimum, power_kw) < _score(problem, optimum, best):
-            best = power_kw
-        if problem.money(best) - optimum.money <= GOOD_ENOUGH * abs(optimum.money):
-            break
-    assert best is not None, "there is always a first attempt"
-    return best
+    search = _Search(problem, program, optimum)
+    powers = int(search.levels.usable.sum())
+    search.dive(DIVES[0])
+    if powers <= DIVE_AGAIN_UP_TO_POWERS:
+        for rounds in DIVES[1:]:
+            if search.loss() > GOOD_ENOUGH:
+                search.dive(rounds)
+    if powers <= BRANCH_UP_TO_POWERS:
+        if search.loss() > GOOD_ENOUGH:
+            search.branch(_with_neighbours(optimum.power_kw > 0))
+        if search.loss() > BAD_ENOUGH:
+            search.branch(search.levels.usable)
+    return search.best_kw
 
 
-def _attempts(problem: Problem, program: LinearProgram, optimum: Optimum) -> Iterator[FloatArray]:
-    """Set-points from ever more freedom; only small nights have the time for more than the first attempt.
+class _Search:
+    """The best set-points found so far, and ways to find better ones."""
 
-    The steps are chosen under limits that are one set-point lower and for needs that are one higher: what the
-    cut to set-points takes away can then be given back where it is cheap, without passing a peak. Few vehicles
-    under a tight peak need more: whose turn it is when has to be decided over the whole night, and for some
-    nights the leeway costs more than it saves.
-    """
-    levels = Levels(problem)
-    careful = problem.with_leeway()
-    chosen_kw = _polished(careful, program, levels, optimum)
-    yield Quantiser(problem, levels, chosen_kw, optimum.shortfall_kwh).run()
-    if levels.usable.sum() <= ALL_STEPS_UP_TO_POWERS:
-        for each in (careful, problem):
-            chosen = program.choose(each, levels.bounds_kw(levels.usable))
-            if chosen is not None:
-                yield Quantiser(problem, levels, chosen.power_kw, optimum.shortfall_kwh).run()
+    def __init__(self, problem: Problem, program: LinearProgram, optimum: Optimum) -> None:
+        self.levels = Levels(problem)
+        self.best_kw: FloatArray = np.zeros_like(problem.present)
+        self._score = (np.inf, np.inf)
+        self._problem, self._program, self._optimum = problem, program, optimum
+        self._careful = problem.with_leeway()
 
+    def loss(self) -> float:
+        """What the best costs more than the optimum, as a share; infinite where it leaves more behind."""
+        short, money = self._score
+        return np.inf if short > 0 else (money - self._optimum.money) / max(abs(self._optimum.money), 1e-9)
 
-def _polished(problem: Problem, program: LinearProgram, levels: Levels, wished: Optimum) -> FloatArray:
-    """Powers (V, T) that keep to the minimum: the optimum's, lifted or switched off, and solved again around that."""
-    on = levels.usable & (wished.power_kw >= levels.lowest_kw[:, None])
-    chosen: Optimum | None = None
-    liftable = wished.power_kw >= ON_FROM * levels.lowest_kw[:, None]
-    for _ in range(LIFTING_ROUNDS):
-        more = _lifted(problem, levels, wished.power_kw, on, liftable)
-        lifted = program.wish(problem, levels.bounds_kw(more))
-        if lifted is not None:
+    def dive(self, rounds: int) -> None:
+        """Switches off and lifts what is below the minimum, and solves again, so many times."""
+        levels, program = self.levels, self._program
+        usable, lowest_kw = levels.usable, levels.lowest_kw[:, None]
+        lower_kw, upper_kw = levels.bounds_kw(usable)
+        lower_kw = np.zeros_like(lower_kw)
+        dived = self._optimum
+        program.aim_at(self._careful)
+        for _ in range(rounds):
+            chosen_kw = dived.power_kw
+            low = usable & (chosen_kw > 0) & (chosen_kw < lowest_kw) & (lower_kw == 0)
+            on = _lifted(
+                self._careful, levels, chosen_kw, lower_kw > 0, low & (chosen_kw >= ON_FROM * lowest_kw)
+            )
+            upper_kw = np.where(low & ~on, 0.0, upper_kw)
+            found = program.within((np.where(on, lowest_kw, 0.0), upper_kw))
+            if found is None:
+                # More was lifted than fits: some limits and batteries hold several of them.
+                found = program.within((lower_kw, upper_kw))
+            else:
+                lower_kw = np.where(on, lowest_kw, 0.0)
+            assert found is not None, "switching off asks for nothing"
+            dived = found
+        self._try(self._polished(dived))
+
+    def _polished(self, dived: Optimum) -> FloatArray:
+        """Powers (V, T) of which none is below the minimum: those of the dive, solved again in the steps it left.
+
+        Whoever cannot have it all in those gets a step more, as the dive has it or beside those.
+        """
+        levels, program = self.levels, self._program
+        on = levels.usable & (dived.power_kw >= levels.lowest_kw[:, None])
+        chosen = program.within(levels.bounds_kw(on))
+        for _ in range(POLISHING_ROUNDS):
+            assert chosen is not None, "the powers that were left are a solution"
+            short = chosen.shortfall_kwh > dived.shortfall_kwh + SHORT_FROM_KWH
+            if not short.any():
+                break
+            open_ = levels.usable & short[:, None] & (_with_neighbours(on) | (dived.power_kw > 0))
+            more = _lifted(self._careful, levels, dived.power_kw, on, open_, most=1)
+            lifted = program.within(levels.bounds_kw(more))
+            if lifted is None:
+                break
             on, chosen = more, lifted
-        elif chosen is None:
-            chosen = program.wish(problem, levels.bounds_kw(on))
-        assert chosen is not None, "what was wished for is a solution"
-        short = chosen.shortfall_kwh > wished.shortfall_kwh + SHORT_FROM_KWH
-        if not short.any():
-            break
-        # Whoever cannot have it all in the steps it got needs one more, as wished for or beside those.
-        beside = on.copy()
-        beside[:, 1:] |= on[:, :-1]
-        beside[:, :-1] |= on[:, 1:]
-        liftable = (beside | (wished.power_kw > 0)) & short[:, None]
-    assert chosen is not None, "there is at least one round"
-    return chosen.power_kw
+        assert chosen is not None, "the powers that were left are a solution"
+        return chosen.power_kw
+
+    def branch(self, open_: BoolArray) -> None:
+        """Decides by branch and bound who draws when, of the steps that are open (V, T)."""
+        self._program.aim_at(self._careful)
+        chosen = self._program.choose(self.levels.bounds_kw(open_ & self.levels.usable))
+        if chosen is not None:
+            self._try(chosen.power_kw)
+
+    def _try(self, chosen_kw: FloatArray) -> None:
+        problem, optimum = self._problem, self._optimum
+        power_kw = Quantiser(problem, self.levels, chosen_kw, optimum.shortfall_kwh).run()
+        # What one set-point leaves of a battery that must be full does not count.
+        one_step_kwh = problem.energy_per_kw().max(axis=1, initial=0.0) * problem.step_kw
+        lost_kwh = problem.shortfall_kwh(power_kw) - optimum.shortfall_kwh - one_step_kwh
+        short = round(float(problem.priority @ np.clip(lost_kwh, 0.0, None)), 3)
+        self.best_kw, self._score = min(
+            (self.best_kw, self._score),
+            (power_kw, (short, problem.money(power_kw))),
+            key=lambda each: each[1],
+        )
+
+
+def _with_neighbours(on: BoolArray) -> BoolArray:
+    """These steps of each visit (V, T), and those beside them."""
+    wider = on.copy()
+    wider[:, 1:] |= on[:, :-1]
+    wider[:, :-1] |= on[:, 1:]
+    return wider
 
 
 def _lifted(
-    problem: Problem, levels: Levels, wished_kw: FloatArray, on: BoolArray, liftable: BoolArray
+    problem: Problem,
+    levels: Levels,
+    wished_kw: FloatArray,
+    on: BoolArray,
+    liftable: BoolArray,
+    *,
+    most: int = 1000,
 ) -> BoolArray:
-    """Where visits draw, (V, T): also where the minimum fits limits and battery, one step for each visit."""
+    """Where visits surely draw, (V, T): also where lifting to the minimum fits limits and battery, largest first.
+
+    ``most`` is how many steps each visit gets in addition.
+    """
     on = on.copy()
     weights = np.array([capacity.weight for capacity in problem.capacities])
     limits = np.array([capacity.limit for capacity in problem.capacities])
     lowest_kwh = problem.energy_per_kw() * levels.lowest_kw[:, None]
     left = limits - weights @ np.where(on, levels.lowest_kw[:, None], 0.0)
     room_kwh = problem.room_kwh - np.where(on, lowest_kwh, 0.0).sum(axis=1)
-    rows, steps = np.nonzero(liftable & levels.usable & ~on)
-    share = wished_kw[rows, steps] / levels.lowest_kw[rows]
-    served = np.zeros(problem.visits, dtype=np.bool_)
-    for place in np.lexsort((problem.import_price_per_kwh[steps], -share)):
+    rows, steps = np.nonzero(liftable & ~on)
+    added = np.zeros(problem.visits, dtype=np.int64)
+    wish = wished_kw[rows, steps] / levels.lowest_kw[rows]
+    for place in np.lexsort((problem.import_price_per_kwh[steps], -wish)):
         row, step = rows[place], steps[place]
+        if added[row] == most:
+            continue
         lowest = weights[:, row] * levels.lowest_kw[row]
-        if share[place] < ON_FROM and served[row]:
-            continue
-        if (lowest > left[:, step]).any() or lowest_kwh[row, step] > room_kwh[row]:
-            continue
-        left[:, step] -= lowest
-        room_kwh[row] -= lowest_kwh[row, step]
-        on[row, step] = served[row] = True
+        if (lowest <= left[:, step]).all() and lowest_kwh[row, step] <= room_kwh[row]:
+            left[:, step] -= lowest
+            room_kwh[row] -= lowest_kwh[row, step]
+            on[row, step] = True
+            added[row] += 1
     return on
-
-
-def _score(problem: Problem, optimum: Optimum, power_kw: FloatArray) -> tuple[float, float]:
-    """Weighted shortfall, then money. What one set-point leaves of a battery that must be full does not count."""
-    one_step_kwh = problem.energy_per_kw().max(axis=1, initial=0.0) * problem.step_kw
-    lost_kwh = problem.shortfall_kwh(power_kw) - optimum.shortfall_kwh - one_step_kwh
-    return round(float(problem.priority @ np.clip(lost_kwh, 0.0, None)), 3), problem.money(power_kw)

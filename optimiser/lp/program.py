@@ -101,21 +101,36 @@ class LinearProgram:
         self._bound = replace(optimum, money=self._settled().money)
         return optimum
 
-    def wish(self, problem: Problem, bounds_kw: Bounds | None = None) -> Optimum | None:
-        """The optimum for other needs and limits of the same visits and steps, from where the solver stands.
+    def aim_at(self, problem: Problem) -> None:
+        """Takes over other needs and limits of the same visits and steps.
 
-        ``bounds_kw`` are lower and upper bounds of the powers, shape (V, T) each. What all of them leave without
-        is kept as small as they allow, at any price. None if the bounds are more than the limits allow.
+        From now on what they leave without is kept as small as they allow, at any price.
         """
-        self._aim_at(problem, bounds_kw)
+        self.problem = problem
+        for family in self._model.families:
+            limits = family.limits(problem)
+            self._live.bound_rows(family.rows, limits if family.equal else None, limits)
+        for row, (step, awake) in self._security_rows.items():
+            self._bound_security(row, step, awake)
+        spare_kwh = np.clip(problem.room_kwh - problem.need_kwh, 0.0, None)
+        self._live.bound_columns(self._model.spares, np.zeros_like(spare_kwh), spare_kwh)
+        self._limit_shortfalls(problem.need_kwh)
+        self._live.set_costs(self._costs(STEEP_TIE_SHARE) + self._penalties())
+
+    def within(self, bounds_kw: Bounds) -> Optimum | None:
+        """The optimum of what was aimed at within lower and upper bounds of the powers, shape (V, T) each.
+
+        From where the solver stands. None if the bounds are more than the limits allow.
+        """
+        self._bound_powers(bounds_kw)
         return self._optimum() if self._settle() else None
 
-    def choose(self, problem: Problem, bounds_kw: Bounds) -> Optimum | None:
+    def choose(self, bounds_kw: Bounds) -> Optimum | None:
         """The same where every power may be 0 as well as within its bounds; None if nothing was found in time.
 
         This is no linear program any more: it is solved by branch and bound.
         """
-        self._aim_at(problem, bounds_kw)
+        self._bound_powers(bounds_kw)
         either = bounds_kw[0] > 0
         optimum = None
         for _ in range(CHOICE_ROUNDS):
@@ -135,7 +150,9 @@ class LinearProgram:
         known = self._bound
         if known is not None and (shortfall_kwh <= known.shortfall_kwh + SHORTFALL_SLACK_KWH).all():
             return known.money
-        self._aim_at(problem)
+        self.aim_at(problem)
+        highest_kw = np.broadcast_to(problem.max_kw[:, None], problem.present.shape)
+        self._bound_powers((np.zeros_like(highest_kw), highest_kw))
         # What the solver's own accuracy lets slip may not make the bound infeasible.
         self._limit_shortfalls(np.minimum(shortfall_kwh + SHORTFALL_SLACK_KWH, problem.need_kwh))
         self._live.set_costs(self._costs(0.0))
@@ -169,22 +186,9 @@ class LinearProgram:
         penalties *= 2.0 * self._money_scale * (dearest + peaks + 1e-2) / weakest
         return penalties
 
-    def _aim_at(self, problem: Problem, bounds_kw: Bounds | None = None) -> None:
-        self.problem = problem
-        if bounds_kw is None:
-            highest_kw = np.broadcast_to(problem.max_kw[:, None], problem.present.shape)
-            bounds_kw = np.zeros_like(highest_kw), highest_kw
+    def _bound_powers(self, bounds_kw: Bounds) -> None:
         places = self._model.places
         self._live.bound_columns(self._model.powers, bounds_kw[0][places], bounds_kw[1][places])
-        for family in self._model.families:
-            limits = family.limits(problem)
-            self._live.bound_rows(family.rows, limits if family.equal else None, limits)
-        for row, (step, awake) in self._security_rows.items():
-            self._bound_security(row, step, awake)
-        spare_kwh = np.clip(problem.room_kwh - problem.need_kwh, 0.0, None)
-        self._live.bound_columns(self._model.spares, np.zeros_like(spare_kwh), spare_kwh)
-        self._limit_shortfalls(problem.need_kwh)
-        self._live.set_costs(self._costs(STEEP_TIE_SHARE) + self._penalties())
 
     def _limit_shortfalls(self, most_kwh: FloatArray) -> None:
         self._live.bound_columns(self._model.shortfalls, np.zeros_like(most_kwh), most_kwh)

@@ -148,8 +148,8 @@ def test_bounds_that_cost_some_harm_cost_no_more_than_they_must() -> None:
     program.solve()
     upper_kw = np.zeros_like(problem.present)
     upper_kw[0, :4] = 11.04
-    polished = program.wish(problem, (np.zeros_like(upper_kw), upper_kw))
+    program.aim_at(problem)
+    polished = program.within((np.zeros_like(upper_kw), upper_kw))
     assert polished is not None
     assert polished.power_kw[0, :4] == pytest.approx(np.full(4, 11.04))
-    assert polished is not None
     assert polished.shortfall_kwh == pytest.approx([32.0 - 11.04 * 0.9])
