@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
+from typing import Any
 
 from dispatch.station import Outcome, StationProfile
 
@@ -49,6 +50,14 @@ class Command:
     reason: str = ""
     message_id: str | None = None
     answered_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lesson:
+    """The value of a lever that a charger's answers have taught, and from which answers."""
+
+    value: Any
+    because: str
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,7 @@ but the answer of a command: what was written before a crash is what is found af
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -18,9 +18,20 @@ import sqlalchemy as sa
 from pydantic import TypeAdapter
 
 from dispatch.events import StationEvent, TransactionStarted
-from dispatch.evidence import Command, Evidence, Layer, Rung, Verdict
+from dispatch.evidence import Command, Evidence, Layer, Lesson, Rung, Verdict
+from dispatch.identity import Identity
 from dispatch.station import Outcome, Reply, StationProfile
-from dispatch.tables import COMMANDS, EVENTS, EVIDENCE, MESSAGES, PLANS, TRANSACTION_IDS, WRITING, open_store
+from dispatch.tables import (
+    COMMANDS,
+    EVENTS,
+    EVIDENCE,
+    LESSONS,
+    MESSAGES,
+    PLANS,
+    TRANSACTION_IDS,
+    WRITING,
+    open_store,
+)
 from optimiser.plan import Plan
 
 SECRET_KEYS = frozenset({"authorizationkey"})
@@ -229,6 +240,49 @@ class Journal:
             .order_by(COMMANDS.c.id)
         )
         return [_command(row) for row in self._rows(query)]
+
+    def learn(
+        self, identity: Identity, lessons: Mapping[str, Lesson], *, charger_id: str, at: datetime
+    ) -> None:
+        """Keep what a charger's answers have taught, by lever."""
+        rows = [
+            {
+                "at": at,
+                "charger_id": charger_id,
+                "vendor": identity.vendor.lower(),
+                "model": identity.model.lower(),
+                "firmware": identity.firmware,
+                "lever": lever,
+                **vars(lesson),
+            }
+            for lever, lesson in lessons.items()
+        ]
+        if rows:
+            with self._write() as connection:
+                connection.execute(LESSONS.insert(), rows)
+
+    def learned(self, identity: Identity, *, charger_id: str) -> dict[str, Lesson]:
+        """What was learned last of each lever, from any charger of the same vendor, model and firmware.
+
+        What a charger has taught itself goes first, and what others teach after it has accepted a profile is not
+        for it: it is served as it is. Of one that nobody can name: what it has taught itself.
+        """
+        is_own = LESSONS.c.charger_id == charger_id
+        accepted = sa.select(sa.func.min(COMMANDS.c.id)).where(
+            COMMANDS.c.charger_id == charger_id, COMMANDS.c.outcome == Outcome.ACCEPTED.value
+        )
+        first_accepted_at = (
+            sa.select(COMMANDS.c.at).where(COMMANDS.c.id == accepted.scalar_subquery()).scalar_subquery()
+        )
+        is_for_it = first_accepted_at.is_(None) | (LESSONS.c.at < first_accepted_at)
+        query = (
+            sa.select(LESSONS)
+            .where(LESSONS.c.vendor == identity.vendor.lower(), LESSONS.c.model == identity.model.lower())
+            .where(LESSONS.c.firmware.is_not_distinct_from(identity.firmware))
+            .where(is_own | (is_for_it if identity.is_known else sa.false()))
+            .order_by(is_own, LESSONS.c.id)
+        )
+        return {row.lever: Lesson(value=row.value, because=row.because) for row in self._rows(query)}
 
     def add_evidence(self, evidence: Evidence) -> None:
         """Keep one rung of a connector's ladder."""

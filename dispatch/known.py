@@ -14,10 +14,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from dispatch.charger import Capabilities, CapabilityError, Fault, faults_of, reported_capabilities
-from dispatch.evidence import Command
+from dispatch.evidence import Lesson
 from dispatch.identity import Identity
 from dispatch.models import KnownModel, Note, matching, shipped_models
-from dispatch.station import ChargerState, Outcome
+from dispatch.station import ChargerState
 from optimiser.depot import Charger
 
 
@@ -41,22 +41,26 @@ class Source:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Lesson:
-    """A value that a charger's answers have taught, and from which answers."""
-
-    value: Any
-    because: str
-
-
-@dataclass(frozen=True, kw_only=True)
 class Known:
-    """The levers of a charger. ``sources`` names every lever; ``notes`` are for people."""
+    """The levers of a charger. ``sources`` names every lever; ``notes`` are for people.
+
+    ``unlearned``: the levers as they would be if its answers had taught nothing.
+    """
 
     identity: Identity
     capabilities: Capabilities
+    unlearned: Capabilities
     sources: Mapping[str, Source]
     models: tuple[KnownModel, ...] = ()
     notes: tuple[Note, ...] = field(default=())
+
+    def lessons_taken_back(self) -> dict[str, Any]:
+        """What the levers that were learned would be without."""
+        return {
+            lever: getattr(self.unlearned, lever)
+            for lever, source in self.sources.items()
+            if source.origin is Origin.LEARNED
+        }
 
     def is_settled(self, lever: str) -> bool:
         """Whether somebody who knows has said a lever's value: then nothing else is tried."""
@@ -101,6 +105,7 @@ def known_of(
             take(lever, cited.value, Source(origin=Origin.MODEL, detail=detail, urls=cited.source))
     for lever, value in reported_capabilities(reported or {}).items():
         take(lever, value, Source(origin=Origin.REPORTED, detail="the charger's configuration says so"))
+    unlearned = Capabilities.model_validate(values | site)
     for lever, lesson in _usable(learned or {}).items():
         take(lever, lesson.value, Source(origin=Origin.LEARNED, detail=lesson.because))
     for lever, value in site.items():
@@ -110,6 +115,7 @@ def known_of(
     return Known(
         identity=identity,
         capabilities=Capabilities.model_validate(values),
+        unlearned=unlearned,
         sources=sources,
         models=found,
         notes=tuple(note for model in found for note in model.entry.notes),
@@ -136,29 +142,6 @@ def check_charger(charger: Charger) -> None:
             allowed=f"{' or '.join(map(json.dumps, versions))}: {' '.join((source.detail, *source.urls))}",
         )
         raise CapabilityError([fault])
-
-
-def learned_lessons(commands: Sequence[Command]) -> dict[str, Lesson]:
-    """What a charger's answers have taught, oldest command first: what it took right after a refusal.
-
-    A profile accepted with fewer periods, or in the other unit, than the one refused before it under the same
-    id shows what the charger can take. A later refusal of just that takes the lesson back.
-    """
-    found: dict[str, Lesson] = {}
-    refused: dict[int, Command] = {}
-    for command in commands:
-        before = refused.pop(command.profile.profile_id, None)
-        if command.outcome is Outcome.REFUSED:
-            refused[command.profile.profile_id] = command
-        if before is None or command.outcome is not Outcome.ACCEPTED:
-            continue
-        because = f"it took this on {command.at:%Y-%m-%d} after a refusal ({before.reason})"
-        if command.profile.unit != before.profile.unit:
-            found["unit"] = Lesson(value=command.profile.unit, because=because)
-        elif len(command.profile.periods) < len(before.profile.periods):
-            # One period is kept free for the floor, see dispatch.layers.
-            found["max_periods"] = Lesson(value=len(command.profile.periods) + 1, because=because)
-    return found
 
 
 def _check_site(charger: Charger, site: Mapping[str, Any]) -> None:

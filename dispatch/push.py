@@ -31,9 +31,10 @@ from optimiser.plan import Plan
 
 AT_ONCE = 32
 """Chargers that are spoken to at the same time; each of them answers one request after the other."""
-MAX_ROUNDS = 40
+MAX_ROUNDS = 120
 """Rounds of deciding and sending in one tick. Two are the rule: lower, raise. Where plans swap power close to a
-limit they make room for each other step by step: nine rounds for sixty buses on their first night."""
+limit they make room for each other step by step: nine rounds for sixty buses on their first night. A charger that
+refuses everything takes one round for each form that is tried, at most :data:`dispatch.tracks.MAX_REFUSALS` a layer."""
 NOT_ASKED = Comparison(
     grade=Grade.UNUSABLE, sentence="cannot be read back: its model is known to tell no schedule of use"
 )
@@ -171,7 +172,10 @@ async def _send_all(around: Surroundings, tracks: Mapping[Place, Track], writes:
             )
             if is_ignored and reply.outcome is Outcome.ACCEPTED:
                 reply = await _send(around, track.place, wanted)
-            take_outcome(track, wanted, reply)
+            lessons = take_outcome(track, wanted, reply)
+            around.journal.learn(
+                track.known.identity, lessons, charger_id=track.place.charger_id, at=around.clock()
+            )
             if reply.outcome in {Outcome.NO_ANSWER, Outcome.NOT_CONNECTED}:
                 break
 

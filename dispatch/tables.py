@@ -110,6 +110,22 @@ EVIDENCE = sa.Table(
     sa.Column("command_id", sa.ForeignKey("commands.id")),
 )
 
+# What the answers of a charger have taught, for all of its vendor, model and firmware (in lower case); of a
+# charger of which nobody knows what it is, for itself.
+LESSONS = sa.Table(
+    "lessons",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("at", _Utc, nullable=False),
+    sa.Column("charger_id", sa.String, nullable=False),
+    sa.Column("vendor", sa.String, nullable=False, index=True),
+    sa.Column("model", sa.String, nullable=False),
+    sa.Column("firmware", sa.String),
+    sa.Column("lever", sa.String, nullable=False),
+    sa.Column("value", sa.JSON, nullable=False),
+    sa.Column("because", sa.String, nullable=False),
+)
+
 
 def open_store(store_url: str, folder: Path) -> sa.Engine:
     """The engine of a store with its tables in it; a SQLite path is relative to the folder."""

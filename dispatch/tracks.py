@@ -9,10 +9,11 @@ from datetime import datetime, timedelta
 from dispatch.charger import Capabilities
 from dispatch.composite import effective_limit, equivalent
 from dispatch.decide import HeldBack, Holding
-from dispatch.evidence import Command, Layer
+from dispatch.evidence import Command, Layer, Lesson
 from dispatch.journal import Journal
-from dispatch.known import Known, identity_of, known_of, learned_lessons
-from dispatch.layers import LayerProfile, Target, layer_profiles
+from dispatch.known import Known, identity_of, known_of
+from dispatch.ladder import Rung, rungs
+from dispatch.layers import LayerProfile, Target, layer_profiles, profile_id
 from dispatch.safety import Place, Wiring
 from dispatch.station import ChargerState, LiveState, Outcome, Reply, StationProfile, TransactionId
 from dispatch.validate import Comparison, Grade
@@ -20,8 +21,9 @@ from optimiser.depot import Charger, Depot
 
 MAX_TRIES = 2
 """How often a profile is sent to a charger that does not answer."""
-FEWEST_PERIODS = 5
-"""Below this many periods it is not the number of them that a charger refuses."""
+MAX_REFUSALS = 32
+"""How often a charger may refuse a layer in one tick. A ladder has thirteen rungs at most, where a day of quarter
+hours is refused, and twice as many where lessons are taken back; what one rung teaches may need a few more."""
 
 
 @dataclass(kw_only=True)
@@ -45,7 +47,9 @@ class Track:
     is_overdrawn: bool = False
     is_metered: bool = False
     recent_writes: int = 0
-    capabilities: dict[Layer, Capabilities] = field(default_factory=dict)
+    ladders: dict[Layer, list[Rung]] = field(default_factory=dict)
+    rungs: dict[Layer, Rung] = field(default_factory=dict)
+    refusals: dict[Layer, list[Reply]] = field(default_factory=dict)
     tries: dict[Layer, int] = field(default_factory=dict)
     failures: dict[Layer, Reply] = field(default_factory=dict)
     rewritten: set[Layer] = field(default_factory=set)
@@ -65,12 +69,12 @@ class Track:
     @property
     def is_degraded(self) -> bool:
         """Whether one profile has to be floor and plan at once."""
-        return self.base.is_degraded(len(self.charger.connectors))
+        return self._words(Layer.PLAN).is_degraded(len(self.charger.connectors))
 
     @property
     def wanted(self) -> tuple[LayerProfile, ...]:
         """What it should hold, in words that the charger has not refused yet."""
-        words = {layer: self.capabilities.get(layer, self.base) for layer in Layer}
+        words = {layer: self._words(layer) for layer in Layer}
         return layer_profiles(self.target, words, is_degraded=self.is_degraded, at=self.at)
 
     @property
@@ -105,6 +109,9 @@ class Track:
             is_spared=self.base.writes_per_hour is not None
             and self.recent_writes >= self.base.writes_per_hour,
         )
+
+    def _words(self, layer: Layer) -> Capabilities:
+        return self.rungs[layer].words if layer in self.rungs else self.base
 
     @property
     def _open_layers(self) -> frozenset[Layer]:
@@ -181,8 +188,11 @@ def ends_pause(track: Track, profile: StationProfile, *, now: datetime) -> bool:
     return before is not None and before.value == 0 and (after is None or after.value > 0)
 
 
-def take_outcome(track: Track, wanted: LayerProfile, reply: Reply) -> None:
-    """Count tries and walk down the ladder; a layer without a next step is given up for this tick."""
+def take_outcome(track: Track, wanted: LayerProfile, reply: Reply) -> dict[str, Lesson]:
+    """Count tries, climb the ladder after a refusal, and return what an acceptance after refusals has taught.
+
+    A layer without a next rung is given up for this tick.
+    """
     layer = wanted.layer
     track.sent.append((layer, reply))
     track.rewritten.add(layer)
@@ -194,26 +204,49 @@ def take_outcome(track: Track, wanted: LayerProfile, reply: Reply) -> None:
         if track.tries[layer] >= MAX_TRIES:
             track.failures.update(dict.fromkeys(Layer, reply))
     elif reply.outcome is Outcome.REFUSED:
-        used = track.capabilities.get(layer, track.base)
-        easier = easier_words(wanted.profile, used=used, base=track.base, is_dc=track.wiring.connector.is_dc)
-        if easier is None:
-            track.failures[layer] = reply
-        else:
-            track.capabilities[layer] = easier
+        _climb(track, wanted, reply)
+    elif layer in track.rungs:
+        return _lessons(track, layer, reply)
+    return {}
 
 
-def easier_words(
-    refused: StationProfile, *, used: Capabilities, base: Capabilities, is_dc: bool
-) -> Capabilities | None:
-    """What to try after a refusal: half as many periods, then the other unit; None when all was tried.
+def _climb(track: Track, wanted: LayerProfile, reply: Reply) -> None:
+    layer = wanted.layer
+    refusals = track.refusals.setdefault(layer, [])
+    refusals.append(reply)
+    if layer not in track.ladders:
+        track.ladders[layer] = list(
+            rungs(
+                wanted,
+                track.known,
+                connector=track.wiring.connector,
+                is_alone=track.target.is_alone,
+                over_floor=layer is Layer.PLAN and _holds_floor(track) and not track.is_degraded,
+            )
+        )
+    if track.ladders[layer] and len(refusals) < MAX_REFUSALS:
+        track.rungs[layer] = track.ladders[layer].pop(0)
+    else:
+        track.rungs.pop(layer, None)
+        track.failures[layer] = refusals[0]  # the answer to what it should have taken
 
-    Many chargers take fewer periods than they say, and some take only one unit without saying so.
-    """
-    if len(refused.periods) > FEWEST_PERIODS:
-        return used.model_copy(update={"max_periods": len(refused.periods) // 2 + 1})
-    if used.unit == "auto" and not is_dc:
-        return base.model_copy(update={"unit": "W"})
-    return None
+
+def _lessons(track: Track, layer: Layer, reply: Reply) -> dict[str, Lesson]:
+    """What the rung that was taken teaches. Where it was simpler than that, more is asked for with what is known."""
+    rung = track.rungs[layer]
+    if rung.is_simplified:
+        del track.rungs[layer]
+        del track.ladders[layer]
+    refusal = track.refusals[layer][0].reason or "no reason given"
+    because = (
+        f"{track.charger.id} took it on {reply.at:%Y-%m-%d} after it had refused another form ({refusal})"
+    )
+    return {lever: Lesson(value=value, because=because) for lever, value in rung.lesson.items()}
+
+
+def _holds_floor(track: Track) -> bool:
+    floor_id = profile_id(track.place.connector_id, Layer.FLOOR)
+    return any(held.profile_id == floor_id for held in track.held)
 
 
 def learn(journal: Journal, tracks: Sequence[Track], live: LiveState) -> None:
@@ -226,12 +259,9 @@ def learn(journal: Journal, tracks: Sequence[Track], live: LiveState) -> None:
 
 def known_now(journal: Journal, charger: Charger, state: ChargerState) -> Known:
     """All that is known of a charger, with what it reports and what its answers have taught."""
-    return known_of(
-        charger,
-        identity=identity_of(charger, state),
-        reported=state.configuration,
-        learned=learned_lessons(journal.commands(charger_id=charger.id)),
-    )
+    identity = identity_of(charger, state)
+    learned = journal.learned(identity, charger_id=charger.id)
+    return known_of(charger, identity=identity, reported=state.configuration, learned=learned)
 
 
 def _concerns(profile: StationProfile, track: Track) -> bool:

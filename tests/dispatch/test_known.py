@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from dispatch.charger import Capabilities, CapabilityError
+from dispatch.evidence import Lesson
 from dispatch.identity import Identity
-from dispatch.known import Known, Lesson, Origin, capabilities_of, check_charger, identity_of, known_of
+from dispatch.known import Known, Origin, capabilities_of, check_charger, identity_of, known_of
 from dispatch.models import read_models
 from dispatch.station import ChargerState
 from optimiser.depot import Charger

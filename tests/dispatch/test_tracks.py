@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from dispatch.charger import Capabilities
-from dispatch.evidence import Layer
+from dispatch.evidence import Layer, Lesson
 from dispatch.floors import targets
+from dispatch.identity import Identity
 from dispatch.journal import Journal, open_journal
+from dispatch.layers import LayerProfile
 from dispatch.occupants import wirings
 from dispatch.station import (
     ChargerState,
@@ -21,7 +22,7 @@ from dispatch.station import (
     StationProfile,
     Transaction,
 )
-from dispatch.tracks import Track, begin_tracks, easier_words
+from dispatch.tracks import MAX_REFUSALS, Track, begin_tracks, take_outcome
 from dispatch.validate import Comparison, Grade
 from tests.builders import NIGHT, a_depot, a_van
 from tests.dispatch.dispatch_builders import NOW, a_plan, a_profile, a_reply, seconds
@@ -32,29 +33,6 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
     journal = open_journal("sqlite:///depot.db", tmp_path)
     yield journal
     journal.close()
-
-
-def refused(periods: int) -> StationProfile:
-    return a_profile(limits=[(900 * i, 10.0 + i % 2) for i in range(periods)])
-
-
-def test_after_a_refusal_half_as_many_periods_are_tried_and_then_the_other_unit() -> None:
-    base = used = Capabilities(max_periods=24)
-    tried = [(24, "A")]
-    for periods in (23, 11, 5):
-        words = easier_words(refused(periods), used=used, base=base, is_dc=False)
-        assert words is not None
-        used = words
-        tried.append((used.max_periods, used.unit))
-    assert tried == [(24, "A"), (12, "auto"), (6, "auto"), (24, "W")]
-
-
-@pytest.mark.parametrize(
-    ("words", "is_dc"), [({"unit": "W"}, False), ({"unit": "A"}, False), ({}, True)], ids=["W", "A", "DC"]
-)
-def test_there_is_no_other_unit_where_it_is_settled(words: dict[str, str], *, is_dc: bool) -> None:
-    used = Capabilities.model_validate(words)
-    assert easier_words(refused(1), used=used, base=used, is_dc=is_dc) is None
 
 
 def send(journal: Journal, profile: StationProfile, outcome: Outcome = Outcome.ACCEPTED) -> None:
@@ -123,3 +101,69 @@ def test_nothing_is_proven_of_a_charger_that_draws_too_much_or_is_away(journal: 
     assert not track.is_proven
     track.is_overdrawn, track.is_connected = False, False
     assert not track.is_proven
+
+
+def wanted(track: Track, layer: Layer) -> LayerProfile:
+    return next(found for found in track.wanted if found.layer is layer)
+
+
+def test_a_charger_that_refuses_everything_is_given_up_with_its_first_answer(journal: Journal) -> None:
+    track = a_track(journal)
+    count = 0
+    while Layer.FLOOR in track.holding.open_layers:
+        count += 1
+        take_outcome(track, wanted(track, Layer.FLOOR), a_reply(Outcome.REFUSED, reason=f"answer {count}"))
+    assert 1 < count <= MAX_REFUSALS
+    assert track.failures[Layer.FLOOR].reason == "answer 1"
+    assert wanted(track, Layer.FLOOR) == wanted(a_track(journal), Layer.FLOOR)
+
+
+def test_what_is_taken_after_refusals_is_a_lesson_with_its_reason(journal: Journal) -> None:
+    track = a_track(journal)
+    lessons: dict[str, Lesson] = {}
+    while not lessons:
+        floor = wanted(track, Layer.FLOOR)
+        takes = floor.profile.unit == "W"
+        outcome = Outcome.ACCEPTED if takes else Outcome.REFUSED
+        lessons = take_outcome(track, floor, a_reply(outcome, reason="" if takes else "no amperes"))
+    assert lessons["unit"].value == "W"
+    assert lessons["unit"].because == (
+        "CP1 took it on 2025-11-10 after it had refused another form (no amperes)"
+    )
+    journal.learn(track.known.identity, lessons, charger_id="CP1", at=NOW)
+    assert wanted(a_track(journal), Layer.FLOOR).profile.unit == "W"
+
+
+def test_nothing_is_learned_from_silence(journal: Journal) -> None:
+    track = a_track(journal)
+    assert take_outcome(track, wanted(track, Layer.FLOOR), a_reply(Outcome.NO_ANSWER)) == {}
+    assert take_outcome(track, wanted(track, Layer.FLOOR), a_reply()) == {}
+
+
+def test_what_one_charger_has_taught_is_known_of_its_like_and_of_no_other(journal: Journal) -> None:
+    maker = Identity(vendor="Maker", model="M1", firmware="2.0")
+    journal.learn(maker, {"unit": Lesson(value="W", because="seen")}, charger_id="CP1", at=NOW)
+    journal.learn(maker, {"unit": Lesson(value="A", because="seen again")}, charger_id="CP2", at=NOW)
+    same = Identity(vendor="MAKER", model="m1", firmware="2.0")
+    assert journal.learned(same, charger_id="CP9") == {"unit": Lesson(value="A", because="seen again")}
+    assert journal.learned(Identity(vendor="Maker", model="M1", firmware="2.1"), charger_id="CP1") == {}
+    assert journal.learned(Identity(vendor="Maker", model="M1"), charger_id="CP1") == {}
+
+
+def test_a_charger_that_is_served_is_taught_nothing_by_others(journal: Journal) -> None:
+    maker = Identity(vendor="Maker", model="M1")
+    journal.learn(maker, {"unit": Lesson(value="W", because="1")}, charger_id="CP2", at=NOW - seconds(60))
+    send(journal, a_profile())
+    journal.learn(
+        maker, {"kind": Lesson(value="relative", because="2")}, charger_id="CP2", at=NOW + seconds(1)
+    )
+    assert set(journal.learned(maker, charger_id="CP1")) == {"unit"}
+    journal.learn(maker, {"unit": Lesson(value="A", because="3")}, charger_id="CP1", at=NOW + seconds(2))
+    journal.learn(maker, {"unit": Lesson(value="W", because="4")}, charger_id="CP2", at=NOW + seconds(3))
+    assert journal.learned(maker, charger_id="CP1") == {"unit": Lesson(value="A", because="3")}
+
+
+def test_what_a_charger_without_a_name_has_taught_is_known_of_it_alone(journal: Journal) -> None:
+    journal.learn(Identity(), {"kind": Lesson(value="relative", because="seen")}, charger_id="CP1", at=NOW)
+    assert set(journal.learned(Identity(), charger_id="CP1")) == {"kind"}
+    assert journal.learned(Identity(), charger_id="CP2") == {}
