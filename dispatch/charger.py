@@ -15,9 +15,6 @@ from pydantic import Field, ValidationError
 from dispatch.station import RateUnit, Value
 from optimiser.units import floor_to_step
 
-SERVED_OCPP = "1.6"
-"""The OCPP version that is spoken; a charger of another one is planned for, and cannot be reached."""
-
 _UNIT_WORDS: Mapping[str, RateUnit] = {
     "current": "A", "a": "A", "amp": "A", "amps": "A", "ampere": "A", "amperes": "A",
     "power": "W", "w": "W", "watt": "W", "watts": "W",

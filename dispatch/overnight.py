@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from dispatch.charger import SERVED_OCPP
 from dispatch.composite import effective
 from dispatch.decide import Write
 from dispatch.evidence import Evidence, Rung, Verdict
@@ -321,9 +320,7 @@ def _sentences_of_charger(track: Track) -> list[str]:
     """Why nothing, or not all, can be sent to it."""
     failure = next(iter(track.failures.values()), None)
     if not track.is_connected:
-        other = track.charger.ocpp
-        unserved = [] if other == SERVED_OCPP else [f"speaks OCPP {other}, which is not served yet"]
-        return ["not connected", *unserved]
+        return ["not connected"]
     if not track.base.smart_charging:
         return ["its model takes no charging profiles: it counts at full power"]
     if failure is None:

@@ -122,15 +122,6 @@ async def test_a_charger_that_is_not_connected_is_named_and_the_others_are_serve
         assert night.journal.commands(charger_id="CP1") == []
 
 
-async def test_a_charger_of_a_version_that_is_not_served_is_named_with_the_reason(tmp_path: Path) -> None:
-    depot, tonight, plan = three_vans_tonight()
-    other = replace(depot.chargers[0], ocpp="2.0.1")
-    depot = replace(depot, chargers=(other, *depot.chargers[1:]))
-    async with a_rehearsal(tmp_path, (depot, tonight, plan), charger_ids=["CP2", "CP3"]) as night:
-        row = row_of(await night.tick(), "CP1")
-        assert row.sentences[:2] == ("not connected", "speaks OCPP 2.0.1, which is not served yet")
-
-
 async def test_a_charger_that_shows_full_power_is_contradicted_and_counts_as_such(tmp_path: Path) -> None:
     personas = {"CP1": Persona(composite="wrong")}
     made = three_vans_tonight(transformer_limit_kw=20.0)
