@@ -137,8 +137,10 @@ def _composite(
     if not isinstance(schedule, dict):
         return None
     unit = read_unit(schedule.get("chargingRateUnit"))
-    periods = read_periods(schedule.get("chargingSchedulePeriod"))
-    if unit is None or not periods:
+    listed = schedule.get("chargingSchedulePeriod")
+    periods = read_periods(listed)
+    # An empty list is an answer too: some stations give it where nothing limits.
+    if unit is None or not (periods or listed == []):
         return None
     return CompositeSchedule(
         connector_id=connector_id,

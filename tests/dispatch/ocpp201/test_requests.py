@@ -198,6 +198,13 @@ def test_a_composite_schedule_is_read_as_the_station_says_it() -> None:
     )
 
 
+def test_a_composite_schedule_without_periods_is_an_answer() -> None:
+    answer = a_result({"status": "Accepted", "schedule": SCHEDULE | {"chargingSchedulePeriod": []}})
+    schedule = requests.composite_reply(answer, at=NOW, connector_id=1, duration_s=5).schedule
+    assert schedule is not None
+    assert schedule.periods == ()
+
+
 @pytest.mark.parametrize(
     ("payload", "outcome"),
     [
@@ -205,9 +212,9 @@ def test_a_composite_schedule_is_read_as_the_station_says_it() -> None:
         pytest.param({"status": "Accepted"}, Outcome.ACCEPTED, id="without schedule"),
         pytest.param({"status": "Accepted", "schedule": []}, Outcome.ACCEPTED, id="no object"),
         pytest.param(
-            {"status": "Accepted", "schedule": SCHEDULE | {"chargingSchedulePeriod": []}},
+            {"status": "Accepted", "schedule": SCHEDULE | {"chargingSchedulePeriod": [{"startPeriod": 0}]}},
             Outcome.ACCEPTED,
-            id="no period",
+            id="no limit in a period",
         ),
         pytest.param(
             {"status": "Accepted", "schedule": SCHEDULE | {"chargingRateUnit": "Amps"}},
