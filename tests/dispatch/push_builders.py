@@ -24,11 +24,11 @@ ALL_LAYERS = frozenset(Layer)
 
 
 def wanted_of(
-    depot: Depot, plan: Plan, capabilities: Capabilities | None = None
+    depot: Depot, plan: Plan, capabilities: Capabilities | None = None, *, now: datetime | None = None
 ) -> dict[Place, tuple[LayerProfile, ...]]:
     words = dict.fromkeys(Layer, capabilities or Capabilities())
     return {
-        target.place: layer_profiles(target, words, is_degraded=words[Layer.PLAN].is_degraded(1))
+        target.place: layer_profiles(target, words, is_degraded=words[Layer.PLAN].is_degraded(1), at=now)
         for target in targets(depot, plan)
     }
 
@@ -49,7 +49,7 @@ class Chargers:
     ) -> Chargers:
         """Nothing is installed anywhere; whoever looks finds just that."""
         chargers = cls(depot=depot, plan=plan, now=now)
-        wanted = wanted_of(depot, plan, capabilities)
+        wanted = wanted_of(depot, plan, capabilities, now=now)
         for charger, connector in depot.connectors():
             place = Place(charger.id, connector.id)
             wiring = Wiring(place=place, connector=connector, voltage_v=depot.site.voltage_v)
@@ -59,10 +59,10 @@ class Chargers:
             )
         return chargers
 
-    def want(self, plan: Plan) -> None:
-        """Another plan is to be on the chargers."""
+    def want(self, plan: Plan, capabilities: Capabilities | None = None) -> None:
+        """Another plan is to be on the chargers, perhaps in other words."""
         self.plan = plan
-        for place, wanted in wanted_of(self.depot, plan).items():
+        for place, wanted in wanted_of(self.depot, plan, capabilities, now=self.now).items():
             self.known[place] = replace(self.known[place], wanted=wanted)
 
     def instants(self) -> list[datetime]:

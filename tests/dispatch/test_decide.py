@@ -185,16 +185,30 @@ def answer(chargers: Chargers, place: Place, profile: StationProfile, *, outcome
             chargers.apply(place, profile)
 
 
-@settings(max_examples=60, deadline=None)
+FORMS = st.sampled_from(
+    [
+        Capabilities(),
+        Capabilities(unit="W"),
+        Capabilities(kind="relative"),
+        Capabilities(stack_level_plan=0),
+        Capabilities(stack_level_plan=0, kind="relative"),
+        Capabilities(purpose="station_max"),
+        Capabilities(purpose="tx_default_0", limit_step_a=1.0),
+    ]
+)
+
+
+@settings(max_examples=80, deadline=None)
 @given(data=st.data(), limit_kw=st.sampled_from([13.0, 20.0, 26.0]), first=POWERS, second=POWERS)
 def test_no_order_of_outcomes_lets_a_write_lift_the_depot_above_a_limit(
     data: st.DataObject, limit_kw: float, first: list[list[float]], second: list[list[float]]
 ) -> None:
     depot = three_vans(transformer_limit_kw=limit_kw)
-    chargers = Chargers.on_day_one(depot, planned(depot, within(depot, first)), now=NOW)
+    plan = planned(depot, within(depot, first))
+    chargers = Chargers.on_day_one(depot, plan, now=NOW, capabilities=data.draw(FORMS))
     for tick in range(2):
         if tick:
-            chargers.want(planned(depot, within(depot, second)))
+            chargers.want(planned(depot, within(depot, second)), data.draw(FORMS))
         for _ in range(6):
             writes = data.draw(st.permutations(chargers.decide().writes))
             for write in writes:
