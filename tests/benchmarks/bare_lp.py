@@ -8,7 +8,7 @@ billing intervals other than a step are not for it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import highspy
@@ -110,9 +110,11 @@ class _Fleet:
     present: FloatArray
 
 
-def bare_model(depot: Depot, night: Night) -> BareModel:
-    """The program of a night."""
+def bare_model(depot: Depot, night: Night, *, need_kwh: FloatArray | None = None) -> BareModel:
+    """The program of a night; ``need_kwh`` (V,) are other needs than those of the visits."""
     fleet = _fleet(depot, night)
+    if need_kwh is not None:
+        fleet = replace(fleet, need_kwh=need_kwh)
     visits, steps = fleet.present.shape
     step_of, visit_of = np.nonzero((fleet.present * fleet.max_kw[:, None]).T)
     powers = len(step_of)

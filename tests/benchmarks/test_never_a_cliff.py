@@ -37,8 +37,9 @@ class Run:
 @SEEDS
 def test_no_linear_program_stalls(vehicles: int, seeds: int) -> None:
     def solve(case: Case) -> Elapsed:
-        program = LinearProgram(build_problem(*a_synthetic_night(case)))
-        return timed(program.solve)[1]
+        problem = build_problem(*a_synthetic_night(case))
+        # The first solve may well belong to the building, which therefore counts.
+        return timed(lambda: LinearProgram(problem).solve())[1]
 
     cases = every_tariff(vehicles, range(share_of(seeds)))
     _judge("LP solve", vehicles, [_run(case, solve) for case in followed(cases)])
