@@ -25,6 +25,10 @@ CAPACITY_TOLERANCE = 1e-7
 """Floating-point noise in a sum of powers, in kW or A."""
 
 
+PRICE_DECIMALS = 5
+"""Decimals of a price per kWh that make a difference between two steps."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Raise:
     """One level more in a step, and the money it costs."""
@@ -116,7 +120,9 @@ class Quantiser:
         useful_kwh = (
             np.clip(gained_kwh, None, missing_kwh) if missing_kwh > ENERGY_TOLERANCE_KWH else gained_kwh
         )
-        for step in steps[np.argsort(paid[steps] / useful_kwh[steps], kind="stable")]:
+        # What costs the same to a hundredth of a percent is the same: then the raise that adds no period comes first.
+        price = np.round(paid[steps] / useful_kwh[steps], PRICE_DECIMALS)
+        for step in steps[np.lexsort((_added_periods(level)[steps], price))]:
             if self._fits_battery(row, int(step)):
                 yield _Raise(step=int(step), paid=float(paid[step]))
 
@@ -226,3 +232,12 @@ class Quantiser:
             if not above.size:
                 return
             level[above[0]] -= 1
+
+
+def _added_periods(level: IntArray) -> IntArray:
+    """How many periods more a visit's levels (T,) have if one step, each for itself, is raised by a level."""
+    before = np.concatenate(([0], level[:-1]))
+    after = np.concatenate((level[1:], [0]))
+    now = (level != before).astype(np.int64) + (level != after)
+    added: IntArray = (level + 1 != before).astype(np.int64) + (level + 1 != after) - now
+    return added

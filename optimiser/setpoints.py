@@ -19,8 +19,8 @@ from optimiser.quantiser import Quantiser
 ON_FROM = 0.25
 """From this share of the minimum on a power is lifted to it, below it is switched off: a quarter was measured best."""
 
-DIVES = (3, 4, 2, 6)
-"""Rounds of switching off and lifting. Three do; where a peak is paid for, one more or less is sometimes luckier."""
+DIVES = (2, 3, 1, 5)
+"""Rounds of switching off and lifting. Two do; where a peak is paid for, one more or less is sometimes luckier."""
 
 POLISHING_ROUNDS = 4
 """How often those who are short in the steps they got are given one step more."""
@@ -31,7 +31,7 @@ SHORT_FROM_KWH = 1e-4
 DIVE_AGAIN_UP_TO_POWERS = 6000
 """Up to so many powers the other numbers of rounds are tried as well, in a tenth of a second."""
 
-GOOD_ENOUGH = 1e-3
+GOOD_ENOUGH = 5e-4
 """Loss against the optimum, as a share of its money, from which more time is spent."""
 
 BAD_ENOUGH = 2.5e-3
@@ -73,11 +73,19 @@ class _Search:
         self._score = (np.inf, np.inf)
         self._problem, self._program, self._optimum = problem, program, optimum
         self._careful = problem.with_leeway()
+        program.aim_at(self._careful)
+        lowest_kw, highest_kw = self.levels.bounds_kw(self.levels.usable)
+        wished = program.within((np.zeros_like(lowest_kw), highest_kw))
+        assert wished is not None, "without lower bounds there is a solution: that nobody charges"
+        self._wished = wished
 
     def loss(self) -> float:
-        """What the best costs more than the optimum, as a share; infinite where it leaves more behind."""
+        """What the best costs more than the optimum with leeway, as a share; infinite where it leaves more behind.
+
+        The leeway is what steps cost at any rate: every need is met with its last step, every peak a step early.
+        """
         short, money = self._score
-        return np.inf if short > 0 else (money - self._optimum.money) / max(abs(self._optimum.money), 1e-9)
+        return np.inf if short > 0 else (money - self._wished.money) / max(abs(self._wished.money), 1e-9)
 
     def dive(self, rounds: int) -> None:
         """Switches off and lifts what is below the minimum, and solves again, so many times."""
@@ -85,8 +93,7 @@ class _Search:
         usable, lowest_kw = levels.usable, levels.lowest_kw[:, None]
         lower_kw, upper_kw = levels.bounds_kw(usable)
         lower_kw = np.zeros_like(lower_kw)
-        dived = self._optimum
-        program.aim_at(self._careful)
+        dived = self._wished
         for _ in range(rounds):
             chosen_kw = dived.power_kw
             low = usable & (chosen_kw > 0) & (chosen_kw < lowest_kw) & (lower_kw == 0)
@@ -128,7 +135,6 @@ class _Search:
 
     def branch(self, open_: BoolArray) -> None:
         """Decides by branch and bound who draws when, of the steps that are open (V, T)."""
-        self._program.aim_at(self._careful)
         chosen = self._program.choose(self.levels.bounds_kw(open_ & self.levels.usable))
         if chosen is not None:
             self._try(chosen.power_kw)

@@ -26,7 +26,7 @@ TIME_LIMIT_S = 60.0
 CHOICE_GAP = 2e-4
 """How near to its optimum a choice of steps is solved, relative: what set-points lose anyhow."""
 
-CHOICE_NODES = 500
+CHOICE_NODES = 100
 """Nodes of branch and bound for one choice of steps. A count and not a time, so that plans can be repeated."""
 
 METHODS = ("simplex", "ipm")
