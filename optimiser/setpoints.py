@@ -51,11 +51,13 @@ def set_points(problem: Problem, program: LinearProgram, optimum: Optimum) -> Fl
     """
     search = _Search(problem, program, optimum)
     powers = int(search.levels.usable.sum())
-    search.dive(DIVES[0])
-    if powers <= DIVE_AGAIN_UP_TO_POWERS:
-        for rounds in DIVES[1:]:
-            if search.loss() > GOOD_ENOUGH:
-                search.dive(rounds)
+    if powers > DIVE_AGAIN_UP_TO_POWERS:
+        search.dive(DIVES[0])
+        return search.best_kw
+    search.look_again()
+    for rounds in DIVES:
+        if search.loss() > GOOD_ENOUGH:
+            search.dive(rounds)
     if powers <= BRANCH_UP_TO_POWERS:
         if search.loss() > GOOD_ENOUGH:
             search.branch(_with_neighbours(optimum.power_kw > 0))
@@ -74,8 +76,12 @@ class _Search:
         self._problem, self._program, self._optimum = problem, program, optimum
         self._careful = problem.with_leeway()
         program.aim_at(self._careful)
+        self._wished = optimum
+
+    def look_again(self) -> None:
+        """Takes the optimum with leeway for what is wished for: worth its time where several dives start from it."""
         lowest_kw, highest_kw = self.levels.bounds_kw(self.levels.usable)
-        wished = program.within((np.zeros_like(lowest_kw), highest_kw))
+        wished = self._program.within((np.zeros_like(lowest_kw), highest_kw))
         assert wished is not None, "without lower bounds there is a solution: that nobody charges"
         self._wished = wished
 

@@ -61,6 +61,7 @@ class NightModel:
         self._rows = 0
         self._money: dict[int, float] = {}
         self.places = np.nonzero(problem.drawable)
+        self._energy_per_kw = problem.energy_per_kw()
         highest = problem.max_kw[self.places[0]].tolist()
         self.powers = self._columns("power", highest)
         self.shortfalls = self._columns("shortfall", problem.need_kwh.tolist())
@@ -112,9 +113,8 @@ class NightModel:
 
     def _energy_terms(self, columns: range) -> Terms:
         rows, steps = self.places
-        energy = self.problem.energy_per_kw()[
-            rows[columns.start : columns.stop], steps[columns.start : columns.stop]
-        ]
+        part = slice(columns.start, columns.stop)
+        energy = self._energy_per_kw[rows[part], steps[part]]
         return dict(zip(self.variables[columns.start : columns.stop], energy.tolist(), strict=True))
 
     # -- vehicles ------------------------------------------------------------------------------------------
