@@ -7,7 +7,7 @@ that cannot be read proves nothing.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import pairwise
@@ -50,11 +50,23 @@ class Finding:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Difference:
+    """A stretch in which ``said`` is not what was ``sent``; None is no limit. ``is_higher``: it allows more."""
+
+    start: datetime
+    end: datetime
+    sent: Limit | None
+    said: Limit | None
+    is_higher: bool
+
+
+@dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """Grade of a read-back, with the first difference in words."""
+    """Grade of a read-back, with the first difference in words, and all of them in order."""
 
     grade: Grade
     sentence: str = ""
+    differences: tuple[Difference, ...] = ()
 
     @property
     def finding(self) -> Finding:
@@ -115,23 +127,38 @@ def _compare(
         end = answer_end
     if begin >= end:
         return Comparison(grade=Grade.UNUSABLE, sentence="cannot be read back: its answer is of another time")
-    shown = _segments(schedule)
-    lower = ""
-    edges = sorted({begin, *(s.start for s in (*expected, *shown) if begin < s.start < end), end})
+    found = differences(expected, _segments(schedule), begin=begin, end=end, wiring=wiring)
+    if not found:
+        return Comparison(grade=Grade.MATCH)
+    higher = [difference for difference in found if difference.is_higher]
+    first = (higher or found)[0]
+    sentence = f"from {first.start.astimezone(zone):%H:%M} it shows {words(first.said)} where {words(first.sent)} should hold"
+    return Comparison(grade=Grade.HIGHER if higher else Grade.LOWER, sentence=sentence, differences=found)
+
+
+def differences(
+    sent: Sequence[Segment], said: Sequence[Segment], *, begin: datetime, end: datetime, wiring: Wiring
+) -> tuple[Difference, ...]:
+    """Where two step functions differ by more than what they are told in leaves open, equal neighbours merged.
+
+    Stretches no longer than the time tolerance are passed over.
+    """
+    found: list[Difference] = []
+    edges = sorted({begin, *(s.start for s in (*sent, *said) if begin < s.start < end), end})
     for start, following in pairwise(edges):
         if following - start <= TIME_TOLERANCE:
             continue
         middle = start + (following - start) / 2
-        sent, said = _limit_in(expected, middle), _limit_in(shown, middle)
-        excess = _excess(sent, said, wiring)
-        words = (
-            f"from {start.astimezone(zone):%H:%M} it shows {_words(said)} where {_words(sent)} should hold"
-        )
-        if excess > 0:
-            return Comparison(grade=Grade.HIGHER, sentence=words)
-        if excess < 0:
-            lower = lower or words
-    return Comparison(grade=Grade.LOWER, sentence=lower) if lower else Comparison(grade=Grade.MATCH)
+        one, other = _limit_in(sent, middle), _limit_in(said, middle)
+        excess = _excess(one, other, wiring)
+        if excess == 0:
+            continue
+        new = Difference(start=start, end=following, sent=one, said=other, is_higher=excess > 0)
+        if found and replace(found[-1], start=start, end=following) == new and found[-1].end == start:
+            found[-1] = replace(found[-1], end=following)
+        else:
+            found.append(new)
+    return tuple(found)
 
 
 def judge_meter(
@@ -160,13 +187,13 @@ def judge_meter(
         phases = wiring.counted_phases or DEFAULT_PHASES
         slack_kw = max(tolerance * highest.kw, METER_TOLERANCE_A * phases * wiring.voltage_v / 1000.0)
         is_kept = reading.power_kw <= highest.kw + slack_kw
-        words = f"{reading.power_kw:.2f} kW drawn at {reading.at.astimezone(zone):%H:%M}, {highest.kw:.2f} kW allowed"
+        sentence = f"{reading.power_kw:.2f} kW drawn at {reading.at.astimezone(zone):%H:%M}, {highest.kw:.2f} kW allowed"
     else:
         assert reading.current_a is not None
         slack_a = max(tolerance * highest.phase_a, METER_TOLERANCE_A)
         is_kept = reading.current_a <= highest.phase_a + slack_a
-        words = f"{reading.current_a:.1f} A drawn at {reading.at.astimezone(zone):%H:%M}, {highest.phase_a:.1f} A allowed"
-    return Finding(verdict=Verdict.CONFIRMED if is_kept else Verdict.CONTRADICTED, sentence=words)
+        sentence = f"{reading.current_a:.1f} A drawn at {reading.at.astimezone(zone):%H:%M}, {highest.phase_a:.1f} A allowed"
+    return Finding(verdict=Verdict.CONFIRMED if is_kept else Verdict.CONTRADICTED, sentence=sentence)
 
 
 def _segments(schedule: CompositeSchedule) -> list[Segment]:
@@ -222,7 +249,8 @@ def _value(limit: Limit | None, unit: RateUnit, phases: int, wiring: Wiring) -> 
     return min(value, full)
 
 
-def _words(limit: Limit | None) -> str:
+def words(limit: Limit | None) -> str:
+    """A limit as people read it."""
     if limit is None or limit.value < 0:
         return "no limit"
     return f"{limit.value:g} {limit.unit}"

@@ -12,7 +12,7 @@ from dispatch.composite import Limit, Segment, effective
 from dispatch.evidence import Verdict
 from dispatch.safety import Place, Wiring
 from dispatch.station import CompositeReply, MeterReading, Outcome, RateUnit
-from dispatch.validate import Comparison, Finding, Grade, compare, judge_meter
+from dispatch.validate import Comparison, Finding, Grade, compare, judge_meter, words
 from optimiser.depot import Connector
 from tests.builders import a_dc_connector, an_ac_connector
 from tests.dispatch.dispatch_builders import NOW, a_composite_reply, a_profile, seconds
@@ -82,6 +82,18 @@ def test_less_than_was_sent_is_a_note_and_still_proves_the_limit() -> None:
     assert found.grade is Grade.LOWER
     assert found.finding == Finding(verdict=Verdict.CONFIRMED, sentence=found.sentence)
     assert "10 A where 16 A" in found.sentence
+
+
+def test_every_difference_is_told_with_its_stretch_and_both_limits() -> None:
+    found = graded(a_composite_reply([(0, 6.0), (900, 6.0), (1200, 16.0), (1800, 12.0)]))
+    told = [
+        (d.start - NOW, d.end - NOW, words(d.said), words(d.sent), d.is_higher) for d in found.differences
+    ]
+    assert told == [
+        (seconds(0), seconds(1200), "6 A", "16 A", False),
+        (seconds(1800), seconds(3600), "12 A", "8 A", True),
+    ]
+    assert graded(a_composite_reply([(0, 16.0), (1800, 8.0)])).differences == ()
 
 
 def test_lower_in_one_stretch_does_not_hide_higher_in_another() -> None:
