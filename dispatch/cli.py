@@ -7,6 +7,7 @@ import json
 import logging
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -21,7 +22,7 @@ from dispatch.charger import CapabilityError
 from dispatch.chargers_command import chargers_app
 from dispatch.decide import Write
 from dispatch.journal import Journal, JournalError, has_journal, open_journal
-from dispatch.known import check_charger
+from dispatch.known import capabilities_of, check_charger
 from dispatch.overnight import preview, tick
 from dispatch.preview_command import preview_command
 from dispatch.profiles_json import payload_document, render_profiles
@@ -69,8 +70,11 @@ def load_plan(folder: Path, depot: Depot, night: date) -> Plan | None:
     return plan
 
 
-def check_capabilities(depot: Depot) -> None:
-    """Raises :class:`InputError` with all that ``depot.yaml`` says wrongly of its chargers' capabilities."""
+def with_known_chargers(depot: Depot) -> Depot:
+    """The depot with the periods that its chargers' models can hold.
+
+    Raises :class:`InputError` with all that ``depot.yaml`` says wrongly of its chargers' capabilities.
+    """
     problems: list[Problem] = []
     for charger in depot.chargers:
         try:
@@ -79,6 +83,12 @@ def check_capabilities(depot: Depot) -> None:
             problems += [Problem(**vars(fault)) for fault in error.faults]
     if problems:
         raise InputError(problems)
+    return replace(
+        depot,
+        chargers=tuple(
+            replace(charger, max_periods=capabilities_of(charger).max_periods) for charger in depot.chargers
+        ),
+    )
 
 
 register(
@@ -86,7 +96,7 @@ register(
     save_plan=save_plan,
     load_plan=load_plan,
     render_profiles=render_profiles,
-    check_depot=check_capabilities,
+    with_known_chargers=with_known_chargers,
 )
 app.add_typer(chargers_app, name="chargers")
 app.command("preview")(preview_command)
@@ -110,8 +120,7 @@ def gateway_command(
     terminal = Terminal(as_json=as_json)
 
     def run() -> ExitCode:
-        depot = load_depot(folder)
-        check_capabilities(depot)
+        depot = with_known_chargers(load_depot(folder))
         clock = _clock(depot, as_of)
         credentials = _credentials(depot, folder)
         token = _token(depot, folder)
@@ -207,8 +216,7 @@ def dispatch_command(
 
 def dispatch(terminal: Terminal, folder: Path, *, night: str | None, dry_run: bool) -> ExitCode:
     """One tick, or a look at what it would send; prints the table of connectors."""
-    depot = load_depot(folder)
-    check_capabilities(depot)
+    depot = with_known_chargers(load_depot(folder))
     address = parse_address(depot.gateway.api)
     token = _token(depot, folder)
     journal = _open_journal(depot, folder)

@@ -61,14 +61,14 @@ class Surroundings:
     """What the commands need from above: the store of plans, the exact payloads of chargers, the clock.
 
     ``save_plan`` and ``load_plan`` take the depot's folder; ``load_plan`` gives None where none is stored.
-    ``render_profiles`` gives the text of ``profiles.json``. ``check_depot`` raises :class:`InputError` for what
-    the parts above would not take of a depot.
+    ``render_profiles`` gives the text of ``profiles.json``. ``with_known_chargers`` gives the depot with what is
+    known of its chargers' models, or raises :class:`InputError` for what the parts above would not take of it.
     """
 
     save_plan: Callable[[Path, Depot, Plan], None]
     load_plan: Callable[[Path, Depot, date], Plan | None]
     render_profiles: Callable[[Depot, Plan], str]
-    check_depot: Callable[[Depot], None]
+    with_known_chargers: Callable[[Depot], Depot]
     now: Callable[[], datetime]
 
 
@@ -84,7 +84,7 @@ def register(
     save_plan: Callable[[Path, Depot, Plan], None],
     load_plan: Callable[[Path, Depot, date], Plan | None],
     render_profiles: Callable[[Depot, Plan], str],
-    check_depot: Callable[[Depot], None] = lambda _: None,
+    with_known_chargers: Callable[[Depot], Depot] = lambda depot: depot,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> None:
     """Puts check, plan and show on a typer application."""
@@ -92,7 +92,7 @@ def register(
         save_plan=save_plan,
         load_plan=load_plan,
         render_profiles=render_profiles,
-        check_depot=check_depot,
+        with_known_chargers=with_known_chargers,
         now=now,
     )
 
@@ -148,7 +148,7 @@ def register(
 def check(terminal: Terminal, folder: Path, *, night: str | None, around: Surroundings) -> ExitCode:
     """Reads the depot and one or all of its nights, and says what they hold."""
     depot, nights = _read(folder, night)
-    around.check_depot(depot)
+    depot = around.with_known_chargers(depot)
     warnings = list(dict.fromkeys([*_could_pass(depot), *(text for one in nights for text in one.warnings)]))
     connectors = sum(1 for _ in depot.connectors())
     limit = sentences.power(depot.site.transformer_limit_kw)
@@ -187,7 +187,7 @@ def check(terminal: Terminal, folder: Path, *, night: str | None, around: Surrou
 def plan(terminal: Terminal, folder: Path, *, night: str, out: Path | None, around: Surroundings) -> ExitCode:
     """Plans a night, writes and stores the plan, and says how it compares with plug-and-charge."""
     depot, read = load_folder(folder, night)
-    around.check_depot(depot)
+    depot = around.with_known_chargers(depot)
     visits = _counted(len(read.visits), "visit")
     with terminal.working(f"planning {visits} of {read.date} at {depot.name}"):
         planned = plan_night(depot, read, created_at=around.now())

@@ -22,6 +22,9 @@ from optimiser.units import NOMINAL_VOLTAGE_V, ROUNDING_SLACK, kw_from_current_a
 DC_STEP_KW = 0.1
 """Step of a DC set-point: limits to DC chargers are sent in whole watts, a hundred at a time. [kW]"""
 
+MAX_PERIODS = 24
+"""Periods that a charging profile may have where nothing else is known: what most chargers report."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Site:
@@ -87,6 +90,7 @@ class Charger:
     """A charge point (OCPP 1.6) or charging station (2.0.1) with its connectors.
 
     ``capabilities`` is what the site says of this charger, over what its model file and itself say.
+    ``max_periods`` is how many periods of a charging profile each of its connectors can hold for a night.
     """
 
     id: str
@@ -96,6 +100,7 @@ class Charger:
     ocpp: str = "1.6"
     capabilities: Mapping[str, Any] = field(default_factory=dict)
     connectors: tuple[Connector, ...] = ()
+    max_periods: int = MAX_PERIODS
 
 
 @dataclass(frozen=True, kw_only=True)

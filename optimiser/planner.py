@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from optimiser.accounting import assemble_plan
+from optimiser.compression import few_periods, periods_of
 from optimiser.depot import Depot
 from optimiser.forgetful import forgetful_warnings
 from optimiser.horizon import FloatArray
@@ -20,10 +22,14 @@ from optimiser.verify import refuse_if_broken
 
 @dataclass(frozen=True, kw_only=True)
 class Decision:
-    """Set-points (V, T) of a problem, the program they came from, and how long that took."""
+    """Set-points (V, T) of a problem, the program they came from, and how long that took.
+
+    ``unheld_kwh`` is what they leave behind because chargers cannot hold enough periods.
+    """
 
     problem: Problem
     power_kw: FloatArray
+    unheld_kwh: float
     program: LinearProgram
     seconds: float
 
@@ -51,8 +57,17 @@ def decide(problem: Problem) -> Decision:
     began_s = time.perf_counter()
     program = LinearProgram(problem)
     power_kw = set_points(problem, program, program.solve())
+    unheld_kwh = 0.0
+    if (periods_of(power_kw) > problem.max_periods).any():
+        free_kwh = problem.shortfall_kwh(power_kw).sum()
+        power_kw = few_periods(problem, power_kw, problem.max_periods)
+        unheld_kwh = float(problem.shortfall_kwh(power_kw).sum() - free_kwh)
     return Decision(
-        problem=problem, power_kw=power_kw, program=program, seconds=time.perf_counter() - began_s
+        problem=problem,
+        power_kw=power_kw,
+        unheld_kwh=unheld_kwh,
+        program=program,
+        seconds=time.perf_counter() - began_s,
     )
 
 
@@ -71,20 +86,26 @@ def plan_night(depot: Depot, night: Night, *, created_at: datetime) -> Plan:
         decision.power_kw,
         solver=UNSOLVED,
         created_at=created_at,
-        warnings=[*_warnings(problem), *forgetful_warnings(depot, night, decision.power_kw)],
+        warnings=[*_warnings(decision), *forgetful_warnings(depot, night, decision.power_kw)],
     )
     plan = replace(plan, solver=decision.solver(plan.cost.total))
     refuse_if_broken(plan, depot, night)
     return plan
 
 
+UNHELD_FROM_KWH = 0.05
+"""Less is not worth a sentence."""
+
 UNSOLVED = Solver(name="none", version="", proved_optimal=False, lp_bound=0.0, gap=0.0, seconds=0.0)
 """Stands in a plan until its cost is known, which the certificate needs."""
 
 
-def _warnings(problem: Problem) -> list[str]:
-    return [
-        f"{capacity.name}: base load and reserve alone are above the limit in some steps; nothing is charged then"
-        for capacity in problem.capacities
-        if capacity.overdrawn
-    ]
+def _warnings(decision: Decision) -> Iterator[str]:
+    for capacity in decision.problem.capacities:
+        if capacity.overdrawn:
+            yield f"{capacity.name}: base load and reserve alone are above the limit in some steps; nothing is charged then"
+    if decision.unheld_kwh > UNHELD_FROM_KWH:
+        yield (
+            f"{decision.unheld_kwh:.1f} kWh are left behind because some chargers can hold few periods of a profile: "
+            "see max_periods in their capabilities"
+        )

@@ -5,6 +5,7 @@ Shapes: ``visits`` rows V, ``steps`` columns T. Powers are grid side and in kW, 
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -34,6 +35,7 @@ _PER_VISIT = (
     "priority",
     "battery_kwh",
     "curve_margin_kw",
+    "max_periods",
 )
 """Arrays of a problem with a row per visit."""
 
@@ -72,7 +74,8 @@ class Problem:
     one that has more of it. ``max_kw``, ``min_kw``, ``step_kw``, ``efficiency``, ``need_kwh``, ``arrival_kwh``,
     ``priority`` have shape (V,); ``max_kw`` of 0 means the visit cannot charge. ``consumed_kwh`` (V, T) is what
     preconditioning has taken by the end of a step. ``levels_kw`` has the set-points of each visit above 0, rising;
-    ``step_kw`` is the largest distance between two of them. ``curve_margin_kw`` (V,) keeps powers below the charge curve.
+    ``step_kw`` is the largest distance between two of them. ``max_periods`` (V,) is how many periods a visit may
+    have, over the whole night and those of 0 kW included. ``curve_margin_kw`` (V,) keeps powers below the charge curve.
     Prices per kWh, ``surplus_kw`` (roof beyond base load) and ``net_base_kw`` (base load − roof) shape (T,).
     """
 
@@ -90,6 +93,7 @@ class Problem:
     battery_kwh: FloatArray
     curve_margin_kw: FloatArray
     levels_kw: tuple[FloatArray, ...]
+    max_periods: npt.NDArray[np.int64]
     capacities: tuple[Capacity, ...]
     security: Security | None
     import_price_per_kwh: FloatArray
@@ -233,6 +237,7 @@ def build_problem(depot: Depot, night: Night) -> Problem:
         battery_kwh=battery_kwh,
         curve_margin_kw=np.zeros(len(vehicles)),
         levels_kw=tuple(r.levels_kw() for r in ranges),
+        max_periods=_max_periods(depot, night),
         security=security(depot, night),
         capacities=_capacities(depot, night, ranges),
         import_price_per_kwh=night.import_price_per_kwh,
@@ -258,6 +263,14 @@ def concave_points(curve: ChargeCurve) -> list[tuple[float, float]]:
 
 def _turns_up(a: tuple[float, float], b: tuple[float, float], c: tuple[float, float]) -> bool:
     return (b[1] - a[1]) * (c[0] - b[0]) <= (c[1] - b[1]) * (b[0] - a[0])
+
+
+def _max_periods(depot: Depot, night: Night) -> npt.NDArray[np.int64]:
+    """Visits of one connector share what its charger can hold: where one ends and the next begins is one period."""
+    periods = {charger.id: charger.max_periods for charger in depot.chargers}
+    places = [(visit.charger_id, visit.connector_id) for visit in night.visits]
+    shared = Counter(places)
+    return np.array([(periods[place[0]] - 1) // shared[place] + 1 for place in places], dtype=np.int64)
 
 
 def _range(depot: Depot, visit: Visit) -> PowerRange:

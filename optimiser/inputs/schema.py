@@ -7,6 +7,7 @@ Knows shapes and ranges of single values and of values side by side; references 
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import time
 from itertools import pairwise
 from typing import Annotated, Any, Literal
@@ -228,7 +229,10 @@ class ChargerKeys(Door):
     def to_domain(self) -> domain.Charger:
         """The charger with its connectors."""
         keys = self.model_dump(exclude={"connectors"})
-        return domain.Charger(**keys, connectors=tuple(c.to_domain() for c in self.connectors))
+        charger = domain.Charger(**keys, connectors=tuple(c.to_domain() for c in self.connectors))
+        # What else the site may say of a charger is checked by the parts that talk to chargers.
+        known = self.capabilities.get("max_periods")
+        return replace(charger, max_periods=known) if isinstance(known, int) and known > 1 else charger
 
 
 class PolicyKeys(Door):

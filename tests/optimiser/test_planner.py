@@ -2,12 +2,14 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import numpy as np
 import pytest
 
+from optimiser.depot import Charger
 from optimiser.planner import decide, plan_night
 from optimiser.problem import build_problem
 from optimiser.verify import PlanRefusedError, refuse_if_broken
-from tests.builders import a_depot, a_night, a_visit
+from tests.builders import a_depot, a_night, a_van, a_visit, an_ac_connector
 
 NOW = datetime(2025, 11, 10, 12, tzinfo=UTC)
 
@@ -54,3 +56,36 @@ def test_a_refusal_names_every_violation() -> None:
         refuse_if_broken(plan, other, a_night(other))
     assert len(refused.value.violations) > 1
     assert "transformer" in str(refused.value)
+
+
+def test_a_plan_has_no_more_periods_than_its_charger_can_hold() -> None:
+    price = np.tile([0.1, 0.4], 48)
+    few = Charger(id="CP1", connectors=(an_ac_connector(),), max_periods=5)
+    many = Charger(id="CP2", connectors=(an_ac_connector(),), max_periods=90)
+    depot = a_depot(vehicles=[a_van("V1"), a_van("V2")], chargers=[few, many], transformer_limit_kw=40.0)
+    visits = [a_visit("V1", charger_id="CP1"), a_visit("V2", charger_id="CP2")]
+    first, second = plan_night(
+        depot, a_night(depot, visits=visits, price_per_kwh=price), created_at=NOW
+    ).visits
+    changes = [int(np.count_nonzero(np.diff(visit.power_kw))) + 1 for visit in (first, second)]
+    assert changes[0] <= 5 < changes[1]
+    assert first.is_ready
+    assert second.is_ready
+
+
+def test_two_visits_of_one_connector_share_its_periods() -> None:
+    charger = Charger(id="CP1", connectors=(an_ac_connector(),), max_periods=7)
+    depot = a_depot(vehicles=[a_van("V1"), a_van("V2")], chargers=[charger])
+    visits = [
+        a_visit("V1", arrival="16:00", departure="22:00"),
+        a_visit("V2", arrival="22:30", departure="06:00"),
+    ]
+    assert build_problem(depot, a_night(depot, visits=visits)).max_periods.tolist() == [4, 4]
+
+
+def test_what_few_periods_leave_behind_is_said() -> None:
+    price = np.tile([0.1, 0.4], 48)
+    charger = Charger(id="CP1", connectors=(an_ac_connector(),), max_periods=2)
+    depot = a_depot(vehicles=[a_van("V1")], chargers=[charger])
+    plan = plan_night(depot, a_night(depot, visits=[a_visit("V1")], price_per_kwh=price), created_at=NOW)
+    assert any("few periods of a profile" in warning for warning in plan.warnings)
