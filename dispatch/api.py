@@ -304,6 +304,8 @@ class ApiStations:
 
     async def _ask(self, kind: type[Answer], method: str, path: str, **options: Any) -> Answer:
         where = f"the gateway at {self._address}"
+        if self._client.is_closed:
+            raise StationsUnreachableError(f"the connection to {where} has been closed")
         try:
             response = await self._client.request(method, path, **options)
         except httpx.HTTPError as error:
