@@ -218,7 +218,8 @@ async def test_a_gateway_that_dies_in_the_middle_leaves_the_command_visibly_unan
         await ticking
     async with a_rehearsal(tmp_path, made) as night:
         (cut_off,) = night.journal.unanswered("CP1")
-        assert cut_off.outcome is None
+        # Its last breath may still have told the dispatcher that the charger's socket is gone.
+        assert cut_off.outcome in {None, Outcome.NO_ANSWER}
         assert confirmed(await night.tick(), Rung.READ_BACK) == ALL
         assert night.journal.unanswered("CP1") == []
 
