@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import time
+from functools import cached_property
 from itertools import pairwise
 from typing import Any, Literal
 
@@ -253,16 +254,24 @@ class Depot(Printed):
 
     def charger(self, charger_id: str) -> Charger:
         """The charger of that id. Raises :class:`KeyError`."""
-        return next((c for c in self.chargers if c.id == charger_id), None) or _missing("charger", charger_id)
+        return self._chargers_by_id.get(charger_id) or _missing("charger", charger_id)
 
     def connector(self, charger_id: str, connector_id: int) -> Connector:
         """The connector of that charger and id. Raises :class:`KeyError`."""
         found = (c for c in self.charger(charger_id).connectors if c.id == connector_id)
         return next(found, None) or _missing("connector", f"{charger_id}/{connector_id}")
 
+    @cached_property
+    def _chargers_by_id(self) -> dict[str, Charger]:
+        return {charger.id: charger for charger in self.chargers}
+
+    @cached_property
+    def _vehicles_by_id(self) -> dict[str, Vehicle]:
+        return {vehicle.id: vehicle for vehicle in self.vehicles}
+
     def vehicle(self, vehicle_id: str) -> Vehicle:
         """The vehicle of that id. Raises :class:`KeyError`."""
-        return next((v for v in self.vehicles if v.id == vehicle_id), None) or _missing("vehicle", vehicle_id)
+        return self._vehicles_by_id.get(vehicle_id) or _missing("vehicle", vehicle_id)
 
     def feeder_path(self, charger: Charger) -> tuple[str, ...]:
         """Ids of the feeders between a charger and the transformer, nearest first."""

@@ -29,6 +29,9 @@ CHOICE_GAP = 2e-4
 CHOICE_NODES = 100
 """Nodes of branch and bound for one choice of steps. A count and not a time, so that plans can be repeated."""
 
+DUAL, PRIMAL = 1, 4
+"""The solver's numbers for its simplex strategies."""
+
 METHODS = ("simplex", "ipm")
 """Dual simplex, and behind it interior point with crossover: without crossover plans are full of tiny powers."""
 
@@ -92,11 +95,15 @@ class LiveSolver:
         self._highs.addRow(-free, free, len(columns), columns, coefficients)
         return int(self._highs.getNumRow()) - 1
 
-    def run(self) -> bool:
+    def run(self, *, only_costs_changed: bool = False) -> bool:
         """Solves from the basis at hand by simplex; if that stalls, anew by the other method.
+
+        Where only costs have changed the solution at hand is still possible, and primal simplex goes on from it:
+        dual simplex would start anew, and took 25,000 iterations instead of a few hundred at 1000 vehicles.
 
         False if no solution is possible. Raises :class:`SolverError` if neither method comes to an end.
         """
+        self._highs.setOptionValue("simplex_strategy", PRIMAL if only_costs_changed else DUAL)
         for method in METHODS:
             self._highs.setOptionValue("solver", method)
             self._limited_run()

@@ -80,7 +80,7 @@ class LinearProgram:
         # From the optimum with steep ties, where the first solve has left it, to that with flat ones.
         if self._settle():
             self._live.set_costs(self._costs(TIE_SHARE))
-            if self._settle():
+            if self._settle(only_costs_changed=True):
                 return self._with_bound(self._optimum())
         # Somebody cannot be served: find the least harm first, then the least money for exactly that harm.
         self._limit_shortfalls(self.problem.need_kwh)
@@ -91,14 +91,14 @@ class LinearProgram:
         self._limit_harm(least + SHORTFALL_SLACK_KWH)
         for tie_share in (STEEP_TIE_SHARE, TIE_SHARE):
             self._live.set_costs(self._costs(tie_share))
-            optimum = self._settled()
+            optimum = self._settled(only_costs_changed=True)
         return self._with_bound(optimum)
 
     def _with_bound(self, optimum: Optimum) -> Optimum:
         """Notes what the optimum would cost without tie-breaks, which is near from where the solver stands."""
         self._limit_shortfalls(np.minimum(optimum.shortfall_kwh + SHORTFALL_SLACK_KWH, self.problem.need_kwh))
         self._live.set_costs(self._costs(0.0))
-        self._bound = replace(optimum, money=self._settled().money)
+        self._bound = replace(optimum, money=self._settled(only_costs_changed=True).money)
         return optimum
 
     def aim_at(self, problem: Problem) -> None:
@@ -198,15 +198,16 @@ class LinearProgram:
 
     # -- solving -------------------------------------------------------------------------------------------
 
-    def _settle(self) -> bool:
+    def _settle(self, *, only_costs_changed: bool = False) -> bool:
         """Solves until no row of security is broken; whether the problem is feasible."""
-        while self._live.run():
+        while self._live.run(only_costs_changed=only_costs_changed):
             if not self._add_security_rows():
                 return True
+            only_costs_changed = False
         return False
 
-    def _settled(self) -> Optimum:
-        if not self._settle():
+    def _settled(self, *, only_costs_changed: bool = False) -> Optimum:
+        if not self._settle(only_costs_changed=only_costs_changed):
             raise SolverError("the linear program has no solution")
         return self._optimum()
 
