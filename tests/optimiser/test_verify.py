@@ -3,9 +3,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
+from random import Random
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from optimiser.accounting import assemble_plan
 from optimiser.depot import Charger, Depot, Feeder, Policy
@@ -21,6 +25,7 @@ EVENING = 40
 """The step at 22:00, when both vans are there."""
 
 
+@cache
 def a_planned_night() -> tuple[Plan, Depot, Night]:
     feeders = (
         Feeder(id="F1", limit_kw=30.0, limit_per_phase_a=70.0),
@@ -134,6 +139,119 @@ def test_a_van_that_cannot_charge_may_not_be_given_power() -> None:
     plan = plan_night(depot, night, created_at=NOW)
     assert plan.shortfall_kwh == pytest.approx(32.0)
     assert list(violations(with_power(plan, 0, EVENING, 20.0), depot, night)) != []
+
+
+Planted = tuple[Plan, Depot, Night, str]
+"""A plan with one thing wrong, its depot and night, and how the sentence begins that says so."""
+
+CURRENTS_A = range(6, 17)
+KW_PER_A = 0.69
+
+
+def clock(plan: Plan, step: int) -> str:
+    return f"{plan.horizon.local(plan.horizon.starts()[step]):%Y-%m-%d %H:%M}"
+
+
+def steps_there(plan: Plan, row: int) -> list[int]:
+    visit = plan.visits[row]
+    return np.flatnonzero(plan.horizon.presence(visit.arrival, visit.departure)).tolist()
+
+
+def power_outside_the_window(random: Random) -> Planted:
+    plan, depot, night = a_planned_night()
+    row = random.randrange(2)
+    step = random.choice([step for step in range(96) if step not in steps_there(plan, row)])
+    power_kw = random.choice(CURRENTS_A) * KW_PER_A
+    return (
+        with_power(plan, row, step, power_kw),
+        depot,
+        night,
+        f"V{row + 1} draws {power_kw} kW at {clock(plan, step)}",
+    )
+
+
+def a_power_beside_the_steps(random: Random) -> Planted:
+    plan, depot, night = a_planned_night()
+    row = random.randrange(2)
+    step = random.choice(steps_there(plan, row))
+    power_kw = (random.choice(CURRENTS_A[:-1]) + random.uniform(0.01, 0.99)) * KW_PER_A
+    return (
+        with_power(plan, row, step, power_kw),
+        depot,
+        night,
+        f"V{row + 1} at {clock(plan, step)}: {power_kw} kW",
+    )
+
+
+def a_power_that_the_charger_cannot_give(random: Random) -> Planted:
+    plan, depot, night = a_planned_night()
+    row = random.randrange(2)
+    step = random.choice(steps_there(plan, row))
+    power_kw = random.choice([random.uniform(0.1, 5.9), random.uniform(16.1, 99.0), -6.0, np.nan]) * KW_PER_A
+    return (
+        with_power(plan, row, step, power_kw),
+        depot,
+        night,
+        f"V{row + 1} at {clock(plan, step)}: {power_kw} kW",
+    )
+
+
+def a_limit_below_what_is_drawn(random: Random) -> Planted:
+    plan, depot, night = a_planned_night()
+    charging_kw = np.array(plan.site.charging_kw)
+    step = random.choice(np.flatnonzero(charging_kw).tolist())
+    below_kw = charging_kw[step] - random.uniform(0.001, charging_kw[step])
+    if random.random() < 0.5:
+        feeders = (depot.feeders[0], replace(depot.feeders[1], limit_kw=below_kw))
+        return plan, replace(depot, feeders=feeders), night, f"feeder F2 at {clock(plan, step)}: "
+    limit_kw = night.site_limit_kw.copy()
+    limit_kw[step] = below_kw + night.base_load_kw[step]
+    return plan, depot, replace(night, site_limit_kw=limit_kw), f"transformer at {clock(plan, step)}: "
+
+
+def a_wrong_cost(random: Random) -> Planted:
+    plan, depot, night = a_planned_night()
+    figure = random.choice(["energy", "demand", "total"])
+    wrong = getattr(plan.cost, figure) + random.choice([-1, 1]) * random.uniform(1e-4, 50.0)
+    return replace(plan, cost=replace(plan.cost, **{figure: wrong})), depot, night, f"cost.{figure} {wrong}"
+
+
+def a_wrong_energy(random: Random) -> Planted:
+    plan, depot, night = a_planned_night()
+    figure = random.choice(["required_kwh", "delivered_kwh", "shortfall_kwh"])
+    wrong = getattr(plan.visits[0], figure) + random.choice([-1, 1]) * random.uniform(0.0011, 50.0)
+    return with_field(plan, **{figure: wrong}), depot, night, f"V1: {figure} {wrong}"
+
+
+def an_overfull_battery(random: Random) -> Planted:
+    """The battery has room for 38.4 kWh, and 16 quarters of an hour at 16 A are 39.7."""
+    plan, depot, night = a_planned_night()
+    row = random.randrange(2)
+    whole = steps_there(plan, row)[1:-1]
+    for step in random.sample(whole, random.randint(16, len(whole))):
+        plan = with_power(plan, row, step, 16 * KW_PER_A)
+    return plan, depot, night, f"V{row + 1} is charged "
+
+
+@pytest.mark.parametrize(
+    "planted",
+    [
+        power_outside_the_window,
+        a_power_beside_the_steps,
+        a_power_that_the_charger_cannot_give,
+        a_limit_below_what_is_drawn,
+        a_wrong_cost,
+        a_wrong_energy,
+        an_overfull_battery,
+    ],
+)
+@settings(deadline=None)  # the first example waits for the plan
+@given(random=st.randoms(use_true_random=False))
+def test_whatever_is_planted_in_a_good_plan_is_found(
+    planted: Callable[[Random], Planted], random: Random
+) -> None:
+    plan, depot, night, words = planted(random)
+    assert any(text.startswith(words) for text in violations(plan, depot, night))
 
 
 MORNING = 76
