@@ -166,7 +166,7 @@ def _set_points(facts: _Facts) -> Iterator[str]:
     kw_per_unit, least, most, step_size = np.array(allowed).reshape(-1, 4).T[:, :, None]
     units = facts.power_kw / np.where(kw_per_unit > 0, kw_per_unit, np.inf)
     slack = STEP_TOLERANCE * step_size
-    inside = (units >= least - slack) & (units <= most + slack)
+    inside = (kw_per_unit > 0) & (units >= least - slack) & (units <= most + slack)
     beside = np.abs(units / step_size - np.rint(units / step_size)) > STEP_TOLERANCE
     for row, connector in enumerate(facts.connectors):
         if connector.allowed_currents_a:
@@ -392,9 +392,9 @@ def _above(
 
 
 def _a_per_kw(facts: _Facts, row: int, phase: str) -> float:
-    """Amperes on one phase for a kW of a visit; without a phase map one-phase vehicles count on every phase."""
+    """Amperes on one phase for a kW of a visit: of all three where the two share none, of each without a phase map."""
     connector = facts.connectors[row]
-    phases = min(connector.phases, facts.vehicles[row].ac_phases) if connector.phases else 3
+    phases = min(connector.phases, facts.vehicles[row].ac_phases) or 3
     if connector.phase_map and phase not in connector.phase_map[:phases]:
         return 0.0
     return 1000.0 / (phases * facts.depot.site.voltage_v)

@@ -141,6 +141,24 @@ def test_a_van_that_cannot_charge_may_not_be_given_power() -> None:
     assert list(violations(with_power(plan, 0, EVENING, 20.0), depot, night)) != []
 
 
+def test_a_vehicle_that_shares_no_phase_with_its_connector_may_not_be_given_power() -> None:
+    plug = an_ac_connector(min_current_a=0.0)
+    feeder = Feeder(id="F1", limit_per_phase_a=50.0)
+    depot = a_depot(
+        vehicles=[a_bus("B1")],
+        chargers=[Charger(id="CP1", feeder="F1", connectors=(plug,))],
+        feeders=[feeder],
+    )
+    night = a_night(depot)
+    power_kw = np.zeros((1, 96))
+    plan = assemble_plan(depot, night, power_kw, solver=UNSOLVED, created_at=NOW)
+    assert list(violations(plan, depot, night)) == []
+    power_kw[0, EVENING] = 5.0
+    plan = assemble_plan(depot, night, power_kw, solver=UNSOLVED, created_at=NOW)
+    (violation,) = violations(plan, depot, night)
+    assert "B1 at 2025-11-10 22:00: 5.0 kW is 0.000, allowed are 0 and 0 to 0" in violation
+
+
 Planted = tuple[Plan, Depot, Night, str]
 """A plan with one thing wrong, its depot and night, and how the sentence begins that says so."""
 
