@@ -129,7 +129,7 @@ def account(depot: Depot, night: Night, power_kw: FloatArray) -> Accounts:
         ),
         charging_kw=charging_kw,
         feeder_charging_kw={
-            feeder.id: power_kw[_below(depot, night, feeder.id)].sum(axis=0) for feeder in depot.feeders
+            feeder_id: power_kw[rows].sum(axis=0) for feeder_id, rows in _rows_below(depot, night).items()
         },
     )
 
@@ -221,10 +221,13 @@ def assemble_plan(
     return wired(plan, depot)
 
 
-def _below(depot: Depot, night: Night, feeder_id: str) -> list[int]:
-    """Rows of the visits whose charger hangs below a feeder."""
-    below = {charger.id for charger in depot.chargers if feeder_id in depot.feeder_path(charger)}
-    return [row for row, visit in enumerate(night.visits) if visit.charger_id in below]
+def _rows_below(depot: Depot, night: Night) -> dict[str, list[int]]:
+    """Rows of the visits whose charger hangs below each feeder, by feeder."""
+    rows: dict[str, list[int]] = {feeder.id: [] for feeder in depot.feeders}
+    for row, visit in enumerate(night.visits):
+        for feeder_id in depot.feeder_path(depot.charger(visit.charger_id)):
+            rows[feeder_id].append(row)
+    return rows
 
 
 def _rounded(value: float) -> float:

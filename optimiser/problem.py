@@ -301,12 +301,12 @@ def _undivided(night: Night, shares: FloatArray) -> FloatArray:
 
 def _capacities(depot: Depot, night: Night, ranges: list[PowerRange]) -> tuple[Capacity, ...]:
     """Site and feeder limits. Base load and reserve count at the site and at feeders without parent."""
-    chargers = [depot.charger(visit.charger_id) for visit in night.visits]
+    paths = [depot.feeder_path(depot.charger(visit.charger_id)) for visit in night.visits]
     beside_kw = night.base_load_kw + depot.site.reserve_kw
     everything = np.ones(len(night.visits))
     capacities = [_capacity("transformer", everything, night.site_limit_kw - beside_kw)]
     for feeder in depot.feeders:
-        below = np.array([feeder.id in depot.feeder_path(charger) for charger in chargers], dtype=float)
+        below = np.array([feeder.id in path for path in paths], dtype=float)
         counted_kw = beside_kw if feeder.parent is None else np.zeros(night.horizon.steps)
         if feeder.limit_kw is not None:
             capacities.append(_capacity(f"feeder {feeder.id}", below, feeder.limit_kw - counted_kw))
