@@ -6,9 +6,10 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 from zoneinfo import ZoneInfo
@@ -16,8 +17,9 @@ from zoneinfo import ZoneInfo
 import typer
 
 from dispatch import gateway, report
-from dispatch.address import Address, parse_address
+from dispatch.address import parse_address
 from dispatch.api import ApiStations, read_or_create_token
+from dispatch.audit_command import audit_command
 from dispatch.charger import CapabilityError
 from dispatch.chargers_command import chargers_app
 from dispatch.decide import Write
@@ -32,6 +34,7 @@ from optimiser.cli import AsJson, ExitCode, Folder, register
 from optimiser.depot import Depot
 from optimiser.horizon import TimeError, parse_instant
 from optimiser.inputs import InputError, Problem, load_depot, load_folder, night_containing
+from optimiser.night import Night as PlannedNight
 from optimiser.plan import Plan
 from optimiser.terminal import Terminal
 
@@ -216,48 +219,63 @@ def dispatch_command(
 
 def dispatch(terminal: Terminal, folder: Path, *, night: str | None, dry_run: bool) -> ExitCode:
     """One tick, or a look at what it would send; prints the table of connectors."""
-    depot = with_known_chargers(load_depot(folder))
-    address = parse_address(depot.gateway.api)
-    token = _token(depot, folder)
-    journal = _open_journal(depot, folder)
-    try:
-        return asyncio.run(
-            _dispatch(
-                terminal, folder, depot, journal, night=night, dry_run=dry_run, address=address, token=token
-            )
-        )
-    finally:
-        journal.close()
 
-
-async def _dispatch(
-    terminal: Terminal,
-    folder: Path,
-    depot: Depot,
-    journal: Journal,
-    *,
-    night: str | None,
-    dry_run: bool,
-    address: Address,
-    token: str,
-) -> ExitCode:
-    async with ApiStations(address, token=token) as stations:
-        named: date | str = night_containing(depot, (await stations.live()).now) if night is None else night
-        depot, read = load_folder(folder, named)
-        plan = journal.latest_plan(read.date)
-        if plan is None:
-            raise _input_error(
-                str(folder),
-                found=f"no stored plan for the night of {read.date}",
-                allowed=f"a night that has been planned: depot plan {folder} --night {read.date}",
-            )
+    async def work(
+        depot: Depot, read: PlannedNight, plan: Plan, *, journal: Journal, stations: ApiStations
+    ) -> ExitCode:
         if dry_run:
             return _say_writes(
                 terminal, depot, plan, await preview(depot, read, plan, journal=journal, stations=stations)
             )
         with terminal.working(f"sending the night of {read.date} to {len(depot.chargers)} chargers"):
             found = await tick(depot, read, plan, journal=journal, stations=stations)
-    return _say_report(terminal, found)
+        return _say_report(terminal, found)
+
+    return _with_stations(folder, night, work)
+
+
+@app.command("audit")
+def audit(
+    folder: Folder,
+    night: Night = None,
+    *,
+    clear_foreign: Annotated[
+        bool, typer.Option("--clear-foreign", help="Remove what is not ours where no limit can break by it.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Compare what is installed on every charger with what should be; name what is foreign or stale."""
+    terminal = Terminal(as_json=as_json)
+    work = partial(audit_command, terminal, clear_foreign=clear_foreign)
+    _run(terminal, folder, lambda: _with_stations(folder, night, work))
+
+
+def _with_stations(folder: Path, named: str | None, work: Callable[..., Awaitable[ExitCode]]) -> ExitCode:
+    """Do some work on a night with a stored plan: with depot, night and plan, ``journal`` and ``stations``."""
+    depot = with_known_chargers(load_depot(folder))
+    address = parse_address(depot.gateway.api)
+    token = _token(depot, folder)
+    journal = _open_journal(depot, folder)
+
+    async def run() -> ExitCode:
+        async with ApiStations(address, token=token) as stations:
+            night: date | str | None = named
+            if night is None:
+                night = night_containing(depot, (await stations.live()).now)
+            _, read = load_folder(folder, night)
+            plan = journal.latest_plan(read.date)
+            if plan is None:
+                raise _input_error(
+                    str(folder),
+                    found=f"no stored plan for the night of {read.date}",
+                    allowed=f"a night that has been planned: depot plan {folder} --night {read.date}",
+                )
+            return await work(depot, read, plan, journal=journal, stations=stations)
+
+    try:
+        return asyncio.run(run())
+    finally:
+        journal.close()
 
 
 def _say_writes(terminal: Terminal, depot: Depot, plan: Plan, writes: Sequence[Write]) -> ExitCode:

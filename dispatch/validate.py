@@ -127,7 +127,7 @@ def _compare(
         end = answer_end
     if begin >= end:
         return Comparison(grade=Grade.UNUSABLE, sentence="cannot be read back: its answer is of another time")
-    found = differences(expected, _segments(schedule), begin=begin, end=end, wiring=wiring)
+    found = differences(expected, shown_segments(schedule), begin=begin, end=end, wiring=wiring)
     if not found:
         return Comparison(grade=Grade.MATCH)
     higher = [difference for difference in found if difference.is_higher]
@@ -196,7 +196,8 @@ def judge_meter(
     return Finding(verdict=Verdict.CONFIRMED if is_kept else Verdict.CONTRADICTED, sentence=sentence)
 
 
-def _segments(schedule: CompositeSchedule) -> list[Segment]:
+def shown_segments(schedule: CompositeSchedule) -> list[Segment]:
+    """What a composite schedule says, and after its end nothing."""
     end = schedule.start + timedelta(seconds=schedule.duration_s)
     starts = [schedule.start + timedelta(seconds=period.start_s) for period in schedule.periods]
     return [
