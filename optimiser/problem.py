@@ -140,7 +140,14 @@ class Problem:
         return replace(
             self,
             capacities=tuple(capacity.lowered_by(self.step_kw) for capacity in self.capacities),
-            security=secured and replace(secured, limit_kw=secured.limit_kw - leeway_kw),
+            # Not below what chargers at rest come to: no powers could hold that.
+            security=secured
+            and replace(
+                secured,
+                limit_kw=np.maximum(
+                    secured.limit_kw - leeway_kw, secured.worst_kw(np.zeros_like(self.present))
+                ),
+            ),
             demands=tuple(replace(each, so_far_kw=each.so_far_kw - leeway_kw) for each in self.demands),
             curve_margin_kw=2.0 * self.step_kw * self.efficiency,
             need_kwh=np.where(

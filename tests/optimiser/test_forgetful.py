@@ -82,3 +82,12 @@ def test_a_depot_that_does_not_ask_for_security_gets_none() -> None:
     depot = a_depot(transformer_limit_kw=12.0)
     assert security(depot, a_night(depot)) is None
     assert plan_night(depot, a_night(depot), created_at=NOW).warnings == ()
+
+
+def test_a_night_that_can_hardly_be_secured_is_planned_all_the_same() -> None:
+    """Below the limit less one step of 0.69 kW not even chargers at rest would be secure."""
+    depot = replace(a_depot(transformer_limit_kw=11.5), policy=Policy(secure_against_forgetful=1))
+    night = a_night(depot, base_load_kw=0.0)
+    plan = plan_night(depot, night, created_at=NOW)
+    drawn_kw = np.array([visit.power_kw for visit in plan.visits])
+    assert (secured(depot, night, 1).worst_kw(drawn_kw) <= 11.5 + 1e-6).all()
