@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -9,10 +10,10 @@ import numpy as np
 import pytest
 
 from optimiser.baselines import plug_and_charge
-from optimiser.depot import Charger
+from optimiser.depot import Charger, Policy
 from optimiser.inputs import load_folder
 from optimiser.planner import plan_night
-from optimiser.tariff import Tariff
+from optimiser.tariff import DemandWindow, Tariff
 from tests.builders import a_bus, a_dc_connector, a_depot, a_horizon, a_night, a_van, a_visit
 
 NOW = datetime(2025, 11, 10, 10, tzinfo=UTC)
@@ -182,3 +183,29 @@ def test_a_day_ahead_night_with_prices_below_zero_is_planned_in_steps_of_any_len
     assert plan.visits[0].power_kw[paid_for] == pytest.approx([11.04] * (120 // step_minutes))
     assert sum(plan.visits[0].power_kw) == pytest.approx(sum(plan.visits[0].power_kw[paid_for]))
     assert plan.cost.total == pytest.approx(-0.05 * 2 * 11.04)
+
+
+def test_a_depot_secured_against_one_forgetful_charger_gets_everybody_out() -> None:
+    depot = replace(
+        a_depot(vehicles=[a_van(f"V{n}") for n in range(1, 4)], transformer_limit_kw=28.0),
+        policy=Policy(secure_against_forgetful=1),
+    )
+    plan = plan_night(depot, a_night(depot, base_load_kw=2.0), created_at=NOW)
+    power_kw = np.array([visit.power_kw for visit in plan.visits])
+    for awake in range(3):
+        asleep_kw = np.delete(power_kw, awake, axis=0).sum(axis=0)
+        assert (asleep_kw + 11.04 + 2.0 <= 28.0 + 1e-6).all()
+    assert all(visit.is_ready for visit in plan.visits)
+
+
+def test_between_two_demand_windows_the_vans_draw_and_within_them_they_rest() -> None:
+    windows = [
+        DemandWindow(name=name, days="all", from_minute=60 * first, to_minute=60 * last, charge_per_kw=50.0)
+        for name, first, last in (("evening", 17, 21), ("morning", 6, 9))
+    ]
+    depot = a_depot(tariff=Tariff(demand_windows=tuple(windows)))
+    plan = plan_night(depot, a_night(depot, base_load_kw=0.0), created_at=NOW)
+    assert all(visit.is_ready for visit in plan.visits)
+    assert max(plan.site.charging_kw[20:36]) == 0.0
+    assert max(plan.site.charging_kw[72:84]) == 0.0
+    assert plan.cost.demand == 0.0
