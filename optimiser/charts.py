@@ -6,16 +6,22 @@ Knows plans; how a load, a price or an axis of time is drawn stands in :mod:`opt
 from __future__ import annotations
 
 import io
+import itertools
+import math
 import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 import matplotlib as mpl
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
-from matplotlib.patches import Patch
+from matplotlib.lines import Line2D
+from matplotlib.markers import CARETLEFT
+from matplotlib.patches import Patch, PathPatch
+from matplotlib.path import Path
 
 from optimiser.horizon import Horizon
 from optimiser.load_chart import (
@@ -36,12 +42,30 @@ from optimiser.load_chart import (
     step_edges,
 )
 from optimiser.plan import Plan, PlannedVisit
+from optimiser.units import floor_to_step
 
-ALL_ROWS = slice(None)
 WIDTH_IN = 11.0
 ROW_IN = 0.26
 CHARACTER_SHARE = 0.0072
 """Width of a character of a label in the Gantt picture, as a share of the time axis."""
+MAP_ROW_IN = 0.1
+MAP_HIGHEST_IN = 12.0
+"""Height of the map's rows together: what still fits on a printed page, however many they are."""
+MAP_SHADES = 16
+"""Shades of power on the map, which are drawn one by one: more than an eye tells apart."""
+MAP_NAMED_ROWS = 30
+THERE = to_rgba(MUTED, 0.16)
+LEAVES_SHORT: dict[str, Any] = {
+    "color": ABOVE_LIMIT,
+    "ls": "",
+    "marker": CARETLEFT,
+    "ms": 5.0,
+    "label": "leaves short",
+}
+"""A triangle that points at the departure from the right."""
+
+Rgba = tuple[float, float, float, float]
+_WITHOUT_REST = re.compile(r"(?<=\.\d\d)\d+")
 
 
 def night_against_limit(plan: Plan, ax: Axes | None = None) -> Axes:
@@ -75,16 +99,18 @@ def comparison(plan: Plan, baseline: Plan) -> Figure:
     return figure
 
 
-def connector_gantt(plan: Plan, ax: Axes | None = None, *, rows: slice = ALL_ROWS) -> Axes:
+def connector_gantt(plan: Plan, ax: Axes | None = None, *, only: Collection[str] | None = None) -> Axes:
     """Every connector a row: when a vehicle is there, the power it gets as shade, its SoC at both ends.
 
-    ``rows`` takes some of the connectors, in the same shades: a large depot fills several pictures.
+    ``only`` names the connectors to draw, in the shades that all of them have.
     """
-    connectors = dict(list(_by_connector(plan).items())[rows])
+    connectors = {
+        name: visits for name, visits in _by_connector(plan).items() if only is None or name in only
+    }
     if ax is None:
         figure = Figure(figsize=(WIDTH_IN, 1.0 + ROW_IN * max(1, len(connectors))), layout="constrained")
         ax = figure.subplots()
-    full_kw = max((power for visit in plan.visits for power in visit.power_kw), default=0.0) or 1.0
+    full_kw = _full_kw(plan)
     for row, visits in enumerate(connectors.values()):
         for visit in visits:
             _draw_visit(plan.horizon, ax, visit, row=row, full_kw=full_kw)
@@ -92,21 +118,51 @@ def connector_gantt(plan: Plan, ax: Axes | None = None, *, rows: slice = ALL_ROW
     dress_time_axis(plan.horizon, ax, margin_percent=5.0)
     mark_clock_change(plan.horizon, ax)
     ax.set_ylim(len(connectors) - 0.4, -1.1)  # room above the first row for a change of the clocks
-    ax.set_yticks(range(len(connectors)), [plain_text(name) for name in connectors], fontsize=8, color=INK)
-    ax.tick_params(axis="y", length=0)
-    ax.spines["left"].set_visible(False)
-    ax.xaxis.set_ticks_position("both")
-    ax.tick_params(axis="x", labeltop=True)
-    shown = [Patch(facecolor=_shade(share), label=f"{share * full_kw:.2g} kW") for share in (0.1, 0.4)]
-    shown.append(Patch(facecolor=_shade(1.0), label=f"{full_kw:.4g} kW"))
-    there = Patch(facecolor=to_rgba(MUTED, 0.16), label="plugged in, not charging")
-    draw_legend(ax, [there, *shown])
+    _name_rows(ax, list(connectors), every=1)
+    draw_legend(ax, _shades_shown(full_kw))
+    return ax
+
+
+def connector_map(plan: Plan) -> Axes:
+    """Every connector a thin row, for depots with more of them than anybody reads labels of.
+
+    When a vehicle is there, the power it gets as shade, its arrival and departure as marks, and a sign at those
+    that leave short. A thousand connectors are some twenty paths, so this takes no longer than any other picture.
+    """
+    connectors = _by_connector(plan)
+    names = list(connectors)
+    figure = Figure(
+        figsize=(WIDTH_IN, 1.2 + min(MAP_HIGHEST_IN, MAP_ROW_IN * len(names))), layout="constrained"
+    )
+    ax: Axes = figure.subplots()
+    full_kw = _full_kw(plan)
+    for colour, bars in _bars_by_colour(plan.horizon, list(connectors.values()), full_kw).items():
+        path = Path.make_compound_path_from_polys(np.array([_corners(*bar) for bar in bars]))
+        ax.add_artist(PathPatch(path, facecolor=colour, lw=0)).set_in_layout(False)
+    _mark_ends(plan.horizon, ax, list(connectors.values()))
+    dress_time_axis(plan.horizon, ax, margin_percent=1.0)
+    mark_clock_change(plan.horizon, ax)
+    ax.set_ylim(len(names) - 0.4, -0.6 - 0.03 * len(names))
+    every = next(n for n in _round_numbers() if n * MAP_NAMED_ROWS >= len(names))
+    _name_rows(ax, names, every=every)
+    short = [Line2D([], [], **LEAVES_SHORT)] if short_connectors(plan) else []
+    draw_legend(ax, [*_shades_shown(full_kw), *short])
     return ax
 
 
 def connector_count(plan: Plan) -> int:
-    """How many rows the Gantt picture has: connectors with a visit."""
+    """How many rows the pictures of connectors have: connectors with a visit."""
     return len(_by_connector(plan))
+
+
+def short_connectors(plan: Plan) -> list[str]:
+    """The rows at which a vehicle leaves with less than it needs, first those that miss the most energy."""
+    missing_kwh = {
+        name: sum(visit.shortfall_kwh for visit in visits)
+        for name, visits in _by_connector(plan).items()
+        if any(not visit.is_ready for visit in visits)
+    }
+    return sorted(missing_kwh, key=lambda name: -missing_kwh[name])
 
 
 def to_svg(figure: Figure, *, name: str, description: str) -> str:
@@ -123,7 +179,9 @@ def to_svg(figure: Figure, *, name: str, description: str) -> str:
         figure.savefig(buffer, format="svg", transparent=True, metadata=nothing)
     text = buffer.getvalue()
     picture = re.sub(
-        r"<[^>]+>", lambda tag: _with_own_ids(tag.group(), name), text[text.index("<svg") :].strip()
+        r"<[^>]+>",
+        lambda tag: _in_hundredths(_with_own_ids(tag.group(), name)),
+        text[text.index("<svg") :].strip(),
     )
     label = description.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;")
     return picture.replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1)
@@ -133,21 +191,90 @@ def _with_own_ids(tag: str, name: str) -> str:
     return re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{name}-", tag)
 
 
+def _in_hundredths(tag: str) -> str:
+    """A tag with its path in hundredths of a point: a third of the text, and nothing that an eye could see."""
+    return re.sub(r' d="[^"]*"', lambda path: _WITHOUT_REST.sub("", path.group()).replace("\n", ""), tag)
+
+
 def _headed(title: str, plan: Plan) -> str:
     cost = f"{plan.cost.energy:,.2f} {plan.cost.currency}"
     return plain_text(f"{title}: peak {plan.peak_kw:,.0f} kW, energy {cost}")
 
 
+def _bars_by_colour(
+    horizon: Horizon, rows: Sequence[Sequence[PlannedVisit]], full_kw: float
+) -> dict[Rgba, list[tuple[float, float, int]]]:
+    """Bars of the map as (start, end, row): the visits first, over them what they draw."""
+    found: dict[Rgba, list[tuple[float, float, int]]] = {THERE: []}
+    edges = step_edges(horizon)
+    for row, visits in enumerate(rows):
+        for visit in visits:
+            start, end = _clipped(horizon, visit)
+            found[THERE].append((start, end, row))
+            for from_, to, power_kw in _charging(edges, visit, start, end):
+                # In even steps of the shade, which goes by the root of the power.
+                level = math.ceil(MAP_SHADES * (power_kw / full_kw) ** 0.5 - 1e-9)
+                found.setdefault(_shade((level / MAP_SHADES) ** 2), []).append((from_, to, row))
+    return {colour: bars for colour, bars in found.items() if bars}
+
+
+def _corners(start: float, end: float, row: int) -> list[tuple[float, float]]:
+    top, bottom = row - 0.5, row + 0.5
+    return [(start, top), (end, top), (end, bottom), (start, bottom)]
+
+
+def _mark_ends(horizon: Horizon, ax: Axes, rows: Sequence[Sequence[PlannedVisit]]) -> None:
+    """Arrivals and departures as one line with gaps, and a sign beside the departures that are short."""
+    marks: list[tuple[float, float]] = []
+    short: list[tuple[float, float]] = []
+    for row, visits in enumerate(rows):
+        for visit in visits:
+            for instant in (visit.arrival, visit.departure):
+                if horizon.start <= instant <= horizon.end:
+                    x = days(instant)
+                    marks += [(x, row - 0.5), (x, row + 0.5), (math.nan, math.nan)]
+            if not visit.is_ready:
+                short.append((_clipped(horizon, visit)[1], row))
+    if marks:
+        ax.plot(*zip(*marks, strict=True), color=INK, lw=0.8, solid_capstyle="butt")
+    if short:
+        ax.plot(*zip(*short, strict=True), **LEAVES_SHORT)
+
+
+def _name_rows(ax: Axes, names: Sequence[str], *, every: int) -> None:
+    """The rows' names at the left, and the hours above as well as below."""
+    named = range(0, len(names), every)
+    ax.set_yticks(named, [plain_text(names[row]) for row in named], fontsize=8, color=INK)
+    ax.tick_params(axis="y", length=0)
+    ax.spines["left"].set_visible(False)
+    ax.xaxis.set_ticks_position("both")
+    ax.tick_params(axis="x", labeltop=True)
+
+
+def _round_numbers() -> Iterator[int]:
+    for power in itertools.count():
+        yield from (10**power, 2 * 10**power, 5 * 10**power)
+
+
+def _shades_shown(full_kw: float) -> list[Patch]:
+    """What the shades mean, for the legend."""
+    shown = [Patch(facecolor=_shade(share), label=f"{share * full_kw:.2g} kW") for share in (0.1, 0.4)]
+    there = Patch(facecolor=THERE, label="plugged in, not charging")
+    return [there, *shown, Patch(facecolor=_shade(1.0), label=f"{full_kw:.4g} kW")]
+
+
+def _full_kw(plan: Plan) -> float:
+    """The highest power of any vehicle: the darkest shade. [kW]"""
+    return max((max(visit.power_kw) for visit in plan.visits), default=0.0) or 1.0
+
+
 def _draw_visit(horizon: Horizon, ax: Axes, visit: PlannedVisit, *, row: int, full_kw: float) -> None:
     start, end = _clipped(horizon, visit)
-    ax.broken_barh([(start, end - start)], (row - 0.36, 0.72), facecolors=to_rgba(MUTED, 0.16), lw=0)
-    edges = step_edges(horizon)
-    bars, shades = [], []
-    for first, last, power_kw in _runs(visit.power_kw):
-        from_, to = max(edges[first], start), min(edges[last + 1], end)
-        bars.append((from_, to - from_))
-        shades.append(_shade(power_kw / full_kw))
-    if bars:
+    ax.broken_barh([(start, end - start)], (row - 0.36, 0.72), facecolors=THERE, lw=0)
+    charging = list(_charging(step_edges(horizon), visit, start, end))
+    if charging:
+        bars = [(from_, to - from_) for from_, to, _ in charging]
+        shades = [_shade(power_kw / full_kw) for _, _, power_kw in charging]
         ax.broken_barh(bars, (row - 0.36, 0.72), facecolors=shades, lw=0)
     for instant, mark in ((visit.arrival, start), (visit.departure, end)):
         if horizon.start <= instant <= horizon.end:
@@ -166,7 +293,9 @@ def _label_visits(horizon: Horizon, ax: Axes, visits: Sequence[PlannedVisit], *,
         arriving = plain_text(f"{visit.vehicle_id}  {visit.arrival_soc_percent:.0f} %")
         leaving = f"{visit.planned_soc_percent:.0f} %"
         if not visit.is_ready:
-            leaving += f", needs {visit.required_soc_percent:.0f} %"
+            # Cut down, not rounded: who is a little short would seem to have what it needs.
+            leaving = f"{floor_to_step(visit.planned_soc_percent, 0.1):g} %"
+            leaving += f", needs {visit.required_soc_percent:g} %"
         _label(ax, arriving, start, row, room=(start - left) / width, side="left", colour=INK)
         colour = INK if visit.is_ready else ABOVE_LIMIT
         _label(ax, leaving, end, row, room=(right - end) / width, side="right", colour=colour)
@@ -206,6 +335,14 @@ def _natural(name: str) -> list[tuple[str, int]]:
     return [(text, int(digits or 0)) for text, digits in re.findall(r"(\D*)(\d*)", name)]
 
 
+def _charging(
+    edges: Sequence[float], visit: PlannedVisit, start: float, end: float
+) -> Iterator[tuple[float, float, float]]:
+    """When a visit draws equal power, within its start and end: from, to (in days), kW."""
+    for first, last, power_kw in _runs(visit.power_kw):
+        yield max(edges[first], start), min(edges[last + 1], end), power_kw
+
+
 def _runs(power_kw: Sequence[float]) -> Iterator[tuple[int, int, float]]:
     """Stretches of equal power above 0: first step, last step, kW."""
     first = 0
@@ -216,7 +353,7 @@ def _runs(power_kw: Sequence[float]) -> Iterator[tuple[int, int, float]]:
             first = step
 
 
-def _shade(share: float) -> tuple[float, float, float, float]:
+def _shade(share: float) -> Rgba:
     """More power is more opaque, which reads on a light page and on a dark one.
 
     By the root of the share, so that vans at 11 kW can still be told apart beside buses at 150.

@@ -12,6 +12,7 @@ from typing import cast
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from optimiser import charts, load_chart, sentences
@@ -19,8 +20,20 @@ from optimiser.horizon import format_instant
 from optimiser.plan import Plan
 from optimiser.profiles import ChargingProfile, Period
 
-CONNECTORS_PER_PICTURE = 50
-"""Rows of one Gantt picture: what is still readable on one printed page."""
+GANTT_ROWS = 50
+"""Rows of a Gantt picture: what is still readable on one printed page. A larger depot gets a map of all its
+connectors, and a Gantt picture of those at which somebody leaves short."""
+
+GANTT_SHOWS = "When each connector charges, and the state of charge at both ends"
+MAP_SHOWS = "When each connector has a vehicle, and the power that the vehicle gets"
+MAP_READS = (
+    "Every line is a connector, in their order. It is grey while a vehicle is there, the stronger its colour the more "
+    "power the vehicle gets; the marks are arrivals and departures."
+)
+GANTT_READS = (
+    "A bar is a vehicle at its connector, the stronger its colour the more power; the state of charge stands at both "
+    "ends."
+)
 
 PAGE_COLOURS = {
     load_chart.INK: "--ink",
@@ -77,20 +90,29 @@ def render(plan: Plan, baseline: Plan, profiles: Sequence[ChargingProfile] | Non
             name="comparison",
             description="Load of the site against its limit: planned beside plugged and charged, price below",
         ),
-        gantt=list(_gantt(plan)),
+        connectors=list(_connectors(plan)),
         profiles=profiles or (),
     )
 
 
-def _gantt(plan: Plan) -> Iterator[Markup]:
-    """The connectors, in pictures of a page each."""
-    for first in range(0, charts.connector_count(plan), CONNECTORS_PER_PICTURE):
-        ax = charts.connector_gantt(plan, rows=slice(first, first + CONNECTORS_PER_PICTURE))
-        yield _picture(
-            cast("Figure", ax.get_figure(root=True)),
-            name=f"gantt-{first}",
-            description="When each connector charges, and the state of charge at both ends",
-        )
+def _connectors(plan: Plan) -> Iterator[tuple[Markup, str]]:
+    """Who charges when: pictures, each with what to know to read it."""
+    if charts.connector_count(plan) <= GANTT_ROWS:
+        yield _drawn(charts.connector_gantt(plan), name="gantt", description=GANTT_SHOWS), GANTT_READS
+        return
+    yield _drawn(charts.connector_map(plan), name="map", description=MAP_SHOWS), MAP_READS
+    short = charts.short_connectors(plan)
+    if short:
+        shown = short[:GANTT_ROWS]
+        which = "The connectors at which a vehicle leaves short"
+        if len(short) > len(shown):
+            which = f"Of the {len(short)} connectors at which a vehicle leaves short the {len(shown)} that miss the most"
+        gantt = charts.connector_gantt(plan, only=shown)
+        yield _drawn(gantt, name="gantt", description=GANTT_SHOWS), f"{which}. {GANTT_READS}"
+
+
+def _drawn(ax: Axes, *, name: str, description: str) -> Markup:
+    return _picture(cast("Figure", ax.get_figure(root=True)), name=name, description=description)
 
 
 def _picture(figure: Figure, *, name: str, description: str) -> Markup:

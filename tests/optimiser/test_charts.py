@@ -3,14 +3,25 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 from dataclasses import replace
 from datetime import date
+from typing import cast
 
 import numpy as np
 import pytest
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
+from matplotlib.patches import PathPatch
 
 from optimiser.baselines import plug_and_charge
-from optimiser.charts import comparison, connector_count, connector_gantt, night_against_limit, to_svg
+from optimiser.charts import (
+    comparison,
+    connector_count,
+    connector_gantt,
+    connector_map,
+    night_against_limit,
+    short_connectors,
+    to_svg,
+)
 from optimiser.plan import Plan
 from tests.builders import NIGHT, a_depot, a_horizon, a_night, a_van, a_visit
 
@@ -133,6 +144,15 @@ def test_a_short_vehicle_is_named_with_what_it_needs() -> None:
     assert texts[1] == "61 %, needs 90 %"
 
 
+def test_a_vehicle_that_is_a_little_short_does_not_seem_to_have_what_it_needs() -> None:
+    plan = a_plan(vehicles=1)
+    short = replace(plan.visits[0], planned_soc_percent=89.97, shortfall_kwh=0.02)
+
+    texts = [text.get_text() for text in connector_gantt(replace(plan, visits=(short,))).texts]
+
+    assert texts[1] == "89.9 %, needs 90 %"
+
+
 def test_visits_close_upon_each_other_keep_their_labels_within_their_bars() -> None:
     depot = a_depot()
     visits = [
@@ -149,13 +169,106 @@ def test_visits_close_upon_each_other_keep_their_labels_within_their_bars() -> N
     )
 
 
-def test_a_large_depot_is_drawn_in_parts_that_share_their_shades() -> None:
+def test_some_connectors_can_be_drawn_alone_in_the_shades_of_all() -> None:
     plan = a_plan(vehicles=5)
+    strong = replace(plan.visits[0], power_kw=(0.0, 43.0, *plan.visits[0].power_kw[2:]))
 
-    ax = connector_gantt(plan, rows=slice(3, None))
+    ax = connector_gantt(replace(plan, visits=(strong, *plan.visits[1:])), only=["CP5", "CP4"])
 
     assert connector_count(plan) == 5
     assert [label.get_text() for label in ax.get_yticklabels()] == ["CP4", "CP5"]
+    assert "43 kW" in shades(ax)
+
+
+def shades(ax: Axes) -> list[str]:
+    (legend,) = cast("Figure", ax.get_figure(root=True)).legends
+    return [text.get_text() for text in legend.get_texts()]
+
+
+def bars(ax: Axes) -> dict[tuple[float, ...], list[tuple[float, float, float]]]:
+    """What a map draws: per colour its bars as start and end, in hours since the first, and row."""
+    patches = [artist for artist in ax.get_children() if isinstance(artist, PathPatch)]
+    corners = {
+        to_rgba(patch.get_facecolor()): np.asarray(patch.get_path().vertices).reshape(-1, 5, 2)[:, :4]
+        for patch in patches
+    }
+    first = min(found[:, :, 0].min() for found in corners.values())
+    return {
+        colour: [
+            (
+                round((bar[:, 0].min() - first) * 24, 2),
+                round((bar[:, 0].max() - first) * 24, 2),
+                (bar[:, 1].min() + bar[:, 1].max()) / 2,
+            )
+            for bar in found
+        ]
+        for colour, found in corners.items()
+    }
+
+
+def test_a_map_shows_who_is_there_and_who_charges_to_the_minute() -> None:
+    depot = a_depot()
+    visits = [
+        a_visit("V1", charger_id="CP1", arrival="17:50", departure="06:20"),
+        a_visit("V2", charger_id="CP2", arrival="18:20", departure="06:50"),
+    ]
+    plan = plug_and_charge(depot, a_night(depot, visits=visits))
+
+    there, *charging = bars(connector_map(plan)).values()
+
+    assert there == [(0.0, 12.5, 0.0), (0.5, 13.0, 1.0)]
+    first = {row: min(bar[0] for found in charging for bar in found if bar[2] == row) for row in (0.0, 1.0)}
+    assert first == {0.0: 0.0, 1.0: 0.5}
+
+
+def test_the_more_power_the_stronger_a_bar_on_the_map() -> None:
+    plan = a_plan(vehicles=1)
+    powers = (0.0,) * 40 + (1.4, 1.4, 6.0, 11.0) + (0.0,) * 52
+
+    drawn = bars(connector_map(replace(plan, visits=(replace(plan.visits[0], power_kw=powers),))))
+
+    there, *charging = drawn
+    starts = [drawn[colour][0][0] for colour in charging]
+    assert starts == sorted(starts)
+    assert [colour[3] for colour in charging] == sorted({colour[3] for colour in charging})
+    assert charging[-1][3] == 1.0
+    assert charging[0][3] > there[3]
+
+
+def test_a_map_names_some_of_its_rows_and_marks_who_is_short() -> None:
+    plan = a_plan(vehicles=70)
+    short = replace(plan.visits[6], planned_soc_percent=61.0, shortfall_kwh=18.0)
+    far = replace(plan.visits[8], planned_soc_percent=50.0, shortfall_kwh=25.0)
+
+    ax = connector_map(replace(plan, visits=(*plan.visits[:6], short, plan.visits[7], far, *plan.visits[9:])))
+
+    names = [label.get_text() for label in ax.get_yticklabels()]
+    assert names == [f"CP{n}" for n in range(1, 71, 5)]
+    assert ax.yaxis_inverted()
+    assert shades(ax)[-1] == "leaves short"
+    (signs,) = [line for line in ax.lines if line.get_label() == "leaves short"]
+    assert np.asarray(signs.get_ydata()).tolist() == [6, 8]
+    assert "leaves short" not in shades(connector_map(plan))
+
+
+def test_connectors_that_miss_the_most_come_first() -> None:
+    plan = a_plan(vehicles=3)
+    missing = [
+        replace(visit, planned_soc_percent=60.0, shortfall_kwh=kwh)
+        for visit, kwh in zip(plan.visits[1:], (3.0, 9.0), strict=True)
+    ]
+
+    assert short_connectors(plan) == []
+    assert short_connectors(replace(plan, visits=(plan.visits[0], *missing))) == ["CP3", "CP2"]
+
+
+@pytest.mark.parametrize(
+    ("night", "change"), [(date(2025, 3, 29), ["clocks forward to 03:00"]), (date(2025, 11, 10), [])]
+)
+def test_a_map_tells_a_change_of_the_clocks(night: date, change: list[str]) -> None:
+    texts = connector_map(a_plan(night=night)).texts
+
+    assert [text.get_text().strip() for text in texts] == change
 
 
 def test_a_night_without_visits_is_a_picture_too() -> None:
@@ -163,6 +276,7 @@ def test_a_night_without_visits_is_a_picture_too() -> None:
     plan = plug_and_charge(depot, a_night(depot, visits=[]))
 
     assert "<svg" in svg_of(connector_gantt(plan))
+    assert "<svg" in svg_of(connector_map(plan))
     assert "<svg" in to_svg(comparison(plan, plan), name="c", description="d")
 
 

@@ -159,13 +159,47 @@ def test_what_each_connector_is_allowed_is_told_in_kilowatts_and_amperes() -> No
     assert "17:45 to 21:00: 11.0 kW (16 A × 3)" in a_page().text
 
 
-def test_a_large_depot_fills_several_pictures() -> None:
-    depot = a_depot(vehicles=[a_van(f"V{n}") for n in range(1, 61)])
-    plan, baseline = a_planned_night(depot=depot)
+def a_night_of_many(*, vehicles: int, short: int = 0) -> tuple[Plan, Plan]:
+    plan, baseline = a_planned_night(depot=a_depot(vehicles=[a_van(f"V{n}") for n in range(1, vehicles + 1)]))
+    visits = [
+        replace(visit, planned_soc_percent=50.0, shortfall_kwh=float(n)) if n <= short else visit
+        for n, visit in enumerate(plan.visits, start=1)
+    ]
+    return replace(plan, visits=tuple(visits)), baseline
 
-    page = Page(render(plan, baseline))
+
+def test_a_large_depot_has_one_map_of_all_its_connectors() -> None:
+    page = Page(render(*a_night_of_many(vehicles=60)))
+
+    assert [tag for tag, _ in page.tags].count("svg") == 2
+    assert "Every line is a connector" in page.text
+    assert "leaves short" not in page.text
+
+
+def test_a_large_depot_shows_its_short_departures_in_full() -> None:
+    page = Page(render(*a_night_of_many(vehicles=60, short=2)))
 
     assert [tag for tag, _ in page.tags].count("svg") == 3
+    assert "The connectors at which a vehicle leaves short. A bar is a vehicle" in page.text
+    assert [word for word in page.words if word.endswith(", needs 90 %")] == ["50 %, needs 90 %"] * 2
+
+
+def test_of_very_many_short_departures_the_worst_are_shown_in_full_and_the_rest_is_counted() -> None:
+    text = Page(render(*a_night_of_many(vehicles=60, short=53))).text
+
+    assert "Of the 53 connectors at which a vehicle leaves short the 50 that miss the most." in text
+    gantt = text[text.index("Every line is a connector") :]
+    gantt = gantt[: gantt.index("Of the 53")]
+    assert "V53 40 %" in gantt
+    assert "V4 40 %" in gantt
+    assert "V3 40 %" not in gantt
+
+
+def test_the_report_of_a_large_depot_stays_small() -> None:
+    """An evening's upload, a mail: what is drawn for each connector is some hundred bytes."""
+    small, large = (len(render(*a_night_of_many(vehicles=vehicles))) for vehicles in (60, 160))
+
+    assert large - small < 100 * 1000
 
 
 def test_a_night_without_visits_has_a_report_too() -> None:
