@@ -146,11 +146,11 @@ def test_a_short_vehicle_is_named_with_what_it_needs() -> None:
 
 def test_a_vehicle_that_is_a_little_short_does_not_seem_to_have_what_it_needs() -> None:
     plan = a_plan(vehicles=1)
-    short = replace(plan.visits[0], planned_soc_percent=89.89, shortfall_kwh=0.07)
+    short = replace(plan.visits[0], planned_soc_percent=89.67, shortfall_kwh=0.2)
 
     texts = [text.get_text() for text in connector_gantt(replace(plan, visits=(short,))).texts]
 
-    assert texts[1] == "89.8 %, needs 90 %"
+    assert texts[1] == "89.6 %, needs 90 %"
 
 
 def test_visits_close_upon_each_other_keep_their_labels_within_their_bars() -> None:
