@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -47,12 +47,13 @@ def staggered(targets: Sequence[Target], depot: Depot, plan: Plan, *, settle_s: 
 
 def _exposure(target: Target, instants: Sequence[datetime], depot: Depot) -> Exposure:
     """What is planned to be drawn, by the vehicles that are planned: a swap lasts a minute."""
-    starts = [period.start for period in target.plan.periods]
-    held = [target.plan.periods[bisect_right(starts, instant) - 1] for instant in instants]
-    kw = np.array([period.limit_kw for period in held])
+    periods = target.plan.periods
+    later = [bisect_left(instants, period.start) for period in periods[1:]]
+    instants_held = np.diff([0, *later, len(instants)])
+    kw = np.repeat([period.limit_kw for period in periods], instants_held)
     if target.connector.is_dc:
         return Exposure(kw=kw, phase_a=kw * current_a_from_kw(1.0, phases=3, voltage_v=depot.site.voltage_v))
-    return Exposure(kw=kw, phase_a=np.array([period.limit_a or 0.0 for period in held]))
+    return Exposure(kw=kw, phase_a=np.repeat([period.limit_a or 0.0 for period in periods], instants_held))
 
 
 def _shifted(exposure: Exposure) -> Exposure:

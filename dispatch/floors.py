@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -13,14 +14,13 @@ from dispatch.composite import Limit
 from dispatch.edges import staggered
 from dispatch.known import capabilities_of
 from dispatch.layers import Target, with_head_start
-from dispatch.safety import Bottleneck, Draw, Place, Wiring, bottlenecks, room, room_without_plan
+from dispatch.safety import Bottleneck, Draw, Measure, Place, Wiring, bottlenecks, room, room_without_plan
 from optimiser.depot import DC_STEP_KW, Connector, Depot
 from optimiser.horizon import FloatArray
 from optimiser.plan import Plan, wired
 from optimiser.profiles import (
     LIMIT_STEP_A,
     LIMIT_STEP_KW,
-    ChargingProfile,
     Period,
     charging_profiles,
     merged,
@@ -48,22 +48,33 @@ def floors(depot: Depot) -> dict[Place, float]:
     lowest = {
         place: _lowest_kw(wiring, words[place.charger_id].min_current_a) for place, wiring in wirings.items()
     }
+    room_left = [room_without_plan(limit, depot) for limit in limits]
+    above: dict[Place, list[int]] = {place: [] for place in wirings}
+    for index, limit in enumerate(limits):
+        for place in limit.places:
+            above[place].append(index)
+    shares = [left / max(1, len(limit.places)) for left, limit in zip(room_left, limits, strict=True)]
     result = dict.fromkeys(wirings, 0.0)
+
+    def give(place: Place, power_kw: float) -> None:
+        result[place] = power_kw
+        for index in above[place]:
+            room_left[index] -= _measured_at(power_kw, limits[index], wirings[place])
+
     for place, wiring in wirings.items():
-        share_kw = min(
-            _as_kw(room_without_plan(limit, depot) / len(limit.places), limit, wiring)
-            for limit in limits
-            if place in limit.places
-        )
+        share_kw = min(_as_kw(shares[index], limits[index], wiring) for index in above[place])
         share_kw = min(_usable_kw(share_kw, wiring), wiring.full_kw)
-        result[place] = share_kw if share_kw >= lowest[place] else 0.0
+        if share_kw >= lowest[place]:
+            give(place, share_kw)
     for place in sorted(
         wirings, key=lambda place: (not words[place.charger_id].zero_ends_session, lowest[place])
     ):
         if result[place] == 0.0 and lowest[place] <= wirings[place].full_kw:
-            tried = result | {place: lowest[place]}
-            if all(_fits(tried, wirings, limit, depot) for limit in limits if place in limit.places):
-                result = tried
+            taken = {
+                index: _measured_at(lowest[place], limits[index], wirings[place]) for index in above[place]
+            }
+            if all(room_left[index] >= needed - 1e-9 for index, needed in taken.items()):
+                give(place, lowest[place])
     return result
 
 
@@ -84,7 +95,7 @@ def targets(depot: Depot, plan: Plan) -> tuple[Target, ...]:
         place = Place(charger.id, connector.id)
         floor = _floor_period(floor_kw[place], connector, plan, depot)
         lead = replace(floor, start=begin, end=plan.horizon.start)
-        whole = replace(profile, periods=(lead, *_by_step(profile, plan)))
+        whole = replace(profile, periods=(lead, *profile.periods))
         result.append(
             Target(
                 place=place,
@@ -102,26 +113,25 @@ def targets(depot: Depot, plan: Plan) -> tuple[Target, ...]:
 
 
 def _with_floor_between_visits(found: list[Target], depot: Depot, plan: Plan) -> tuple[Target, ...]:
-    idle = {target.place: _idle_steps(plan, target.place) for target in found}
-    draws: dict[Place, tuple[FloatArray, FloatArray]] = {}
+    idle = {target.place: _idle_steps(plan, target.visits) for target in found}
+    draws: dict[Place, dict[Measure, FloatArray]] = {}
     for target in found:
         wiring = Wiring(place=target.place, connector=target.connector, voltage_v=depot.site.voltage_v)
         floor = _most_drawn(target.floor, wiring)
-        steps = [
-            floor if is_idle else _most_drawn(period, wiring)
-            for period, is_idle in zip(target.plan.periods[1:], idle[target.place], strict=True)
-        ]
-        draws[target.place] = (
-            np.array([draw.kw for draw in steps]),
-            np.array([draw.phase_a for draw in steps]),
-        )
+        planned = [_most_drawn(period, wiring) for period in target.plan.periods[1:]]
+        steps = _steps_of(target.plan.periods[1:], plan)
+        is_idle = idle[target.place]
+        draws[target.place] = {
+            "kw": np.where(is_idle, floor.kw, np.repeat([draw.kw for draw in planned], steps)),
+            "a": np.where(is_idle, floor.phase_a, np.repeat([draw.phase_a for draw in planned], steps)),
+        }
 
     for limit in bottlenecks(depot):
-        below = [_around(draws[place][0 if limit.measure == "kw" else 1]) for place in limit.places]
+        below = [_around(draws[place][limit.measure]) for place in limit.places]
         has_room = np.sum(below, axis=0) <= room(limit, depot, plan, plan.horizon.starts()) + 1e-9
         for place in limit.places:
             idle[place] &= has_room
-    return tuple(_with_floor_in(target, idle[target.place]) for target in found)
+    return tuple(_with_floor_in(target, idle[target.place], plan) for target in found)
 
 
 def _around(values: FloatArray) -> FloatArray:
@@ -130,30 +140,34 @@ def _around(values: FloatArray) -> FloatArray:
     return np.asarray(np.maximum(np.maximum(padded[:-2], padded[2:]), values))
 
 
-def _with_floor_in(target: Target, steps: Steps) -> Target:
+def _with_floor_in(target: Target, idle: Steps, plan: Plan) -> Target:
+    """The target with its floor in place of the plan in the steps that are idle."""
     lead, *planned = target.plan.periods
+    ends = np.cumsum(_steps_of(planned, plan))
+    changes = np.flatnonzero(np.diff(idle)) + 1
+    edges = np.unique([0, *ends, *changes]).tolist()
+    starts = [*plan.horizon.starts(), plan.horizon.end]
     periods = [
-        replace(target.floor, start=period.start, end=period.end) if is_idle else period
-        for period, is_idle in zip(planned, steps, strict=True)
+        replace(
+            target.floor if idle[first] else planned[int(np.searchsorted(ends, first, side="right"))],
+            start=starts[first],
+            end=starts[end],
+        )
+        for first, end in pairwise(edges)
     ]
     return replace(target, plan=replace(target.plan, periods=merged([lead, *periods])))
 
 
-def _by_step(profile: ChargingProfile, plan: Plan) -> list[Period]:
-    """A merged profile taken apart again: one period per step of the horizon."""
-    step = timedelta(seconds=plan.horizon.step_s)
-    return [
-        replace(next(p for p in profile.periods if p.start <= start < p.end), start=start, end=start + step)
-        for start in plan.horizon.starts()
-    ]
+def _steps_of(periods: Sequence[Period], plan: Plan) -> list[int]:
+    """How many steps of the horizon each period of a planned profile has."""
+    return [round(plan.horizon.position(p.end) - plan.horizon.position(p.start)) for p in periods]
 
 
-def _idle_steps(plan: Plan, place: Place) -> Steps:
+def _idle_steps(plan: Plan, visits: Sequence[tuple[datetime, datetime]]) -> Steps:
     """The steps in which no visit is planned on a connector, not even for a part of them."""
     idle = np.ones(plan.horizon.steps, dtype=bool)
-    for visit in plan.visits:
-        if (visit.charger_id, visit.connector_id) == place:
-            idle &= plan.horizon.presence(visit.arrival, visit.departure) == 0.0
+    for arrival, departure in visits:
+        idle &= plan.horizon.presence(arrival, departure) == 0.0
     return idle
 
 
@@ -195,12 +209,10 @@ def _as_kw(share: float, limit: Bottleneck, wiring: Wiring) -> float:
     return share / _draw_at(1.0, wiring).phase_a
 
 
-def _fits(
-    power_kw: Mapping[Place, float], wirings: Mapping[Place, Wiring], limit: Bottleneck, depot: Depot
-) -> bool:
-    draws = [_draw_at(power_kw[place], wirings[place]) for place in limit.places]
-    total = sum(draw.kw if limit.measure == "kw" else draw.phase_a for draw in draws)
-    return total <= room_without_plan(limit, depot) + 1e-9
+def _measured_at(power_kw: float, limit: Bottleneck, wiring: Wiring) -> float:
+    """What a connector takes of a bottleneck at a power, in its measure."""
+    draw = _draw_at(power_kw, wiring)
+    return draw.kw if limit.measure == "kw" else draw.phase_a
 
 
 def _floor_period(power_kw: float, connector: Connector, plan: Plan, depot: Depot) -> Period:

@@ -173,14 +173,10 @@ def bottlenecks(depot: Depot) -> tuple[Bottleneck, ...]:
         carries_base_load=True,
         places=frozenset(places(depot)),
     )
-    below = {
-        feeder.id: [
-            (charger, connector)
-            for charger, connector in depot.connectors()
-            if feeder.id in depot.feeder_path(charger)
-        ]
-        for feeder in depot.feeders
-    }
+    below: dict[str, list[tuple[Charger, Connector]]] = {feeder.id: [] for feeder in depot.feeders}
+    for charger in depot.chargers:
+        for feeder_id in depot.feeder_path(charger):
+            below[feeder_id] += [(charger, connector) for connector in charger.connectors]
     in_kw = [
         Bottleneck(
             name=f"feeder {feeder.id}",

@@ -7,8 +7,9 @@ hold. Whatever is done to it here, a limit is never above the plan's power.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -78,10 +79,12 @@ class ChargingProfile(Printed):
             "charger_id": self.charger_id,
             "connector_id": self.connector_id,
             "periods": [
-                asdict(period)
-                | {
+                {
                     "start": horizon.local(period.start).isoformat(),
                     "end": horizon.local(period.end).isoformat(),
+                    "limit_kw": period.limit_kw,
+                    "limit_a": period.limit_a,
+                    "phases": period.phases,
                 }
                 for period in self.periods
             ],
@@ -107,13 +110,14 @@ def charging_profiles(plan: Plan) -> tuple[ChargingProfile, ...]:
     visits: dict[tuple[str, int], list[PlannedVisit]] = {}
     for visit in plan.visits:
         visits.setdefault((visit.charger_id, visit.connector_id), []).append(visit)
+    edges = [*plan.horizon.starts(), plan.horizon.end]
     return tuple(
         ChargingProfile(
             charger_id=connector.charger_id,
             connector_id=connector.connector_id,
             periods=merged(
-                _step_periods(
-                    plan.horizon, visits.get((connector.charger_id, connector.connector_id), []), connector
+                _drawn_periods(
+                    edges, visits.get((connector.charger_id, connector.connector_id), []), connector
                 )
             ),
         )
@@ -186,22 +190,27 @@ def _limit_text(period: Period) -> str:
     return text if period.limit_a is None else f"{text}, {period.limit_a:g} A × {period.phases}"
 
 
-def _step_periods(
-    horizon: Horizon, visits: Sequence[PlannedVisit], connector: PlannedConnector
+def _drawn_periods(
+    edges: Sequence[datetime], visits: Sequence[PlannedVisit], connector: PlannedConnector
 ) -> list[Period]:
-    starts = horizon.starts()
-    step = timedelta(seconds=horizon.step_s)
+    """What the visits of a connector draw, in a period for every change; ``edges`` are both ends of every step."""
+    # Two visits may share a step at the change from one vehicle to the next; a plan never powers both.
+    drawing = [max(drawn) for drawn in zip(*(_phases_by_step(visit) for visit in visits), strict=True)]
+    drawing = drawing or [(0.0, 0)] * (len(edges) - 1)
+    changes = [0, *(step for step in range(1, len(drawing)) if drawing[step] != drawing[step - 1])]
     periods: list[Period] = []
-    for index, start in enumerate(starts):
-        # Two visits may share a step at the change from one vehicle to the next; a plan never powers both.
-        drawing = max(visits, key=lambda visit: visit.power_kw[index], default=None)
-        power_kw = drawing.power_kw[index] if drawing else 0.0
-        phases = drawing.phases if drawing and power_kw > 0 else connector.phases
+    for first, end in pairwise([*changes, len(drawing)]):
+        power_kw, vehicle_phases = drawing[first]
+        phases = vehicle_phases if power_kw > 0 else connector.phases
         limit_kw, limit_a = _limits(power_kw, phases=phases, voltage_v=connector.voltage_v)
         periods.append(
-            Period(start=start, end=start + step, limit_kw=limit_kw, limit_a=limit_a, phases=phases)
+            Period(start=edges[first], end=edges[end], limit_kw=limit_kw, limit_a=limit_a, phases=phases)
         )
     return periods
+
+
+def _phases_by_step(visit: PlannedVisit) -> list[tuple[float, int]]:
+    return [(power_kw, visit.phases) for power_kw in visit.power_kw]
 
 
 def _limits(power_kw: float, *, phases: int, voltage_v: float) -> tuple[float, float | None]:
