@@ -307,6 +307,8 @@ class PowerRange:
         """The powers above 0 that this vehicle can be given here, rising. [kW]"""
         if self.listed_kw:
             return np.array(self.listed_kw)
+        if self.max_kw <= 0:
+            return np.zeros(0)
         lowest = max(1, math.ceil(self.min_kw / self.step_kw - ROUNDING_SLACK))
         highest = math.floor(self.max_kw / self.step_kw + ROUNDING_SLACK)
         levels_kw: FloatArray = self.step_kw * np.arange(lowest, highest + 1, dtype=float)

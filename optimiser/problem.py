@@ -198,6 +198,10 @@ class Problem:
         net_load_kw = power_kw.sum(axis=0) + self.net_base_kw
         return float(energy.sum() * self.step_h) + sum(each.cost(net_load_kw) for each in self.demands)
 
+    def price_per_kwh(self, drawn_kw: FloatArray) -> FloatArray:
+        """What a kWh more costs in each step, shape (T,), where visits draw so much: selling it, or buying it."""
+        return np.where(drawn_kw < self.surplus_kw, self.export_price_per_kwh, self.import_price_per_kwh)
+
     def unreachable_kwh(self) -> FloatArray:
         """Shortfall that no limit but the vehicle's own time and power explains, shape (V,)."""
         reachable_kwh = (self.energy_per_kw() * self.drawable * self.max_kw[:, None]).sum(axis=1)
@@ -214,7 +218,7 @@ class Problem:
         flat_kw = self.max_kw[visit] * self.efficiency[visit]
         pieces = []
         for (soc, kw), (next_soc, next_kw) in pairwise(points):
-            if next_kw >= kw or next_kw >= flat_kw:
+            if next_kw > kw or next_kw >= flat_kw:
                 continue
             slope = (next_kw - kw) / ((next_soc - soc) / 100.0 * self.battery_kwh[visit])
             start_kwh = soc / 100.0 * self.battery_kwh[visit]

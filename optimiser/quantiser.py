@@ -51,12 +51,15 @@ class Quantiser:
         self._room_kwh = np.minimum(
             problem.battery_room_kwh[:, None] + problem.consumed_kwh, problem.room_kwh[:, None]
         )
-        self._paid_to_take = bool((problem.import_price_per_kwh < 0).any())
+        self._paid_to_take = bool(
+            min(problem.import_price_per_kwh.min(), problem.export_price_per_kwh.min()) < 0
+        )
         self._preconditioned = problem.consumed_kwh[:, -1] > 0
         self._curved = np.array([curve is not None for curve in problem.curves], dtype=np.bool_)
         for row in np.flatnonzero(self._curved):
             self._keep_below_curve(int(row))
         self._power_kw = levels.power_kw(self._level)
+        self._drawn_kw = (problem.present * self._power_kw).sum(axis=0)
         self._delivered_kwh = (self._energy * self._power_kw).sum(axis=1)
         self._weights = np.array([capacity.weight for capacity in problem.capacities])
         limits = np.array([capacity.limit for capacity in problem.capacities])
@@ -114,7 +117,7 @@ class Quantiser:
             headroom_kw = problem.security.headroom_kw(self._charger_kw, charger)
             allowed &= added_kw <= headroom_kw + CAPACITY_TOLERANCE
         steps = np.flatnonzero(allowed)
-        paid = problem.import_price_per_kwh * problem.present[row] * problem.step_h * added_kw
+        paid = problem.price_per_kwh(self._drawn_kw) * problem.present[row] * problem.step_h * added_kw
         for peak in self._peaks:
             paid = paid + peak.extra_cost(added_kw)
         useful_kwh = (
@@ -131,7 +134,8 @@ class Quantiser:
 
         Switching on a minimum, or the leeway of the choice, may have given too much.
         """
-        price, energy, kw = self._problem.import_price_per_kwh, self._energy[row], self._levels.kw[row]
+        price = self._problem.price_per_kwh(self._drawn_kw)
+        energy, kw = self._energy[row], self._levels.kw[row]
         on = np.flatnonzero((self._level[row] > 0) & (energy > 0) & (price > 0))
         for step in on[np.argsort(-price[on], kind="stable")].tolist():
             spare_kwh = float(self._delivered_kwh[row] - self._target_kwh[row]) + ENERGY_TOLERANCE_KWH
@@ -194,6 +198,7 @@ class Quantiser:
         power_kw = self._levels.kw[row, self._level[row, step]]
         added_kw = float(power_kw - before_kw)
         self._power_kw[row, step] = power_kw
+        self._drawn_kw[step] += self._problem.present[row, step] * added_kw
         self._delivered_kwh[row] += self._energy[row, step] * added_kw
         self._slack[:, step] -= self._weights[:, row] * added_kw
         if self._problem.security is not None and self._charger_kw is not None:

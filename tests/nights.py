@@ -158,9 +158,6 @@ def _visits(draw: st.DrawFn, vehicle: Vehicle, horizon: Horizon, charger_id: str
     arrival_soc_percent = draw(st.integers(0, 100))
     arrival = min(arrival, horizon.end - timedelta(minutes=1))
     precondition_kwh = draw(st.sampled_from([0.0, 0.0, 2.0, 12.0]))
-    if vehicle.charge_curve is not None:
-        # Warming takes no more out of a bus that tapers than it arrives with.
-        precondition_kwh = min(precondition_kwh, vehicle.battery_kwh * arrival_soc_percent / 100)
     departure = max(arrival + timedelta(minutes=draw(st.integers(130, 900))), horizon.start)
     return Visit(
         vehicle_id=vehicle.id,

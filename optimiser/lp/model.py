@@ -165,7 +165,9 @@ class NightModel:
             if not sloped:
                 continue
             highest = [float(problem.battery_room_kwh[visit])] * len(columns)
-            charged = self._columns(f"charged_{visit}", highest, lowest=-float(problem.arrival_kwh[visit]))
+            # A battery that preconditioning finds empty takes no more out of it than there is; the curve is level there.
+            lowest = -float(problem.arrival_kwh[visit] + problem.consumed_kwh[visit, -1])
+            charged = self._columns(f"charged_{visit}", highest, lowest=lowest)
             energy = list(self._energy_terms(columns).items())
             before: Terms = {}
             consumed_before = 0.0
@@ -240,7 +242,8 @@ class NightModel:
         """
         problem = self.problem
         column_of = {id(variable): column for column, variable in enumerate(self.variables)}
-        price = problem.import_price_per_kwh * problem.step_h
+        dear_roof = (problem.export_price_per_kwh > problem.import_price_per_kwh) & (problem.surplus_kw > 0)
+        price = np.where(dear_roof, self._mean_price(), problem.import_price_per_kwh) * problem.step_h
         rows, steps = self.places
         absent = 1.0 - problem.present[rows, steps]
         for column in np.flatnonzero(absent > 0):
@@ -250,7 +253,7 @@ class NightModel:
             totals = self.totals(step)
             for total in totals:
                 self._money[column_of[id(total)]] = float(price[step])
-            if totals and problem.surplus_kw[step] > 0:
+            if totals and problem.surplus_kw[step] > 0 and not dear_roof[step]:
                 (unsold,) = self._columns(f"unsold_{step}", [float(problem.surplus_kw[step])])
                 away = np.flatnonzero((steps == step) & (absent > 0))
                 drawn = dict.fromkeys(totals, -1.0) | {
@@ -260,6 +263,17 @@ class NightModel:
                 export = float(problem.export_price_per_kwh[step]) * problem.step_h
                 self._money[int(unsold)] = export - float(price[step])
         self._add("roof", roof, lambda _: np.zeros(len(roof)))
+
+    def _mean_price(self) -> FloatArray:
+        """Price per step of all that can be drawn in it: where selling brings more than buying costs, the first kWh
+
+        are the dear ones. No linear program can say so; the line to the last kWh is the nearest from below.
+        """
+        problem = self.problem
+        most_kw = np.minimum(problem.max_kw @ problem.present, problem.capacities[0].limit)
+        roof_kw = np.minimum(problem.surplus_kw, most_kw)
+        worth = roof_kw * problem.export_price_per_kwh + (most_kw - roof_kw) * problem.import_price_per_kwh
+        return np.divide(worth, most_kw, out=problem.export_price_per_kwh.copy(), where=most_kw > 0)
 
     def _add_peak(self, number: int, charge_per_kw: float) -> None:
         # The base load alone may already pass the peak so far: that part is paid whatever is charged.

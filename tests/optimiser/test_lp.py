@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from optimiser.depot import Charger
+from optimiser.depot import ChargeCurve, Charger
 from optimiser.lp import LinearProgram
 from optimiser.problem import build_problem
 from optimiser.tariff import Tariff
@@ -123,6 +125,48 @@ def test_the_charge_curve_holds_at_the_energy_after_every_step() -> None:
     curve_kw = np.interp(soc_percent, [0, 80, 100], [150, 150, 15])
     assert (0.9 * power_kw <= curve_kw + 1e-6).all()
     assert soc_percent[-1] > 98.0
+
+
+def test_a_curve_that_is_level_below_the_charger_holds_on_its_level_part() -> None:
+    curve = ChargeCurve(id="c", soc_percent=(0.0, 80.0, 100.0), max_kw=(50.0, 50.0, 15.0))
+    depot = a_depot(
+        vehicles=[replace(a_bus("B1"), charge_curve=curve)],
+        chargers=[Charger(id="CP1", connectors=(a_dc_connector(),))],
+        transformer_limit_kw=400.0,
+    )
+    visits = [
+        a_visit("B1", arrival="18:00", departure="20:00", arrival_soc_percent=0, required_soc_percent=70)
+    ]
+    optimum = LinearProgram(build_problem(depot, a_night(depot, visits=visits, horizon=HORIZON))).solve()
+    assert (0.9 * optimum.power_kw <= 50.0 + 1e-6).all()
+    assert optimum.shortfall_kwh == pytest.approx([210.0 - 100.0])
+
+
+def test_a_bus_that_preconditioning_finds_empty_is_planned_all_the_same() -> None:
+    depot = a_depot(
+        vehicles=[a_bus("B1")],
+        chargers=[Charger(id="CP1", connectors=(a_dc_connector(),))],
+        transformer_limit_kw=1.0,
+    )
+    visits = [a_visit("B1", arrival_soc_percent=1.0, required_soc_percent=50.0, precondition_kwh=10.0)]
+    optimum = LinearProgram(build_problem(depot, a_night(depot, visits=visits))).solve()
+    assert optimum.shortfall_kwh[0] > 100.0
+
+
+def test_where_selling_brings_more_than_buying_costs_a_roof_is_not_sold_and_bought_at_once() -> None:
+    depot = a_depot(vehicles=[a_van("V1")])
+    pv_kw, price = np.zeros(96), np.full(96, 0.3)
+    pv_kw[60:68], price[60:68] = 22.0, -0.2
+    visits = [a_visit("V1", required_soc_percent=70.0)]
+    night = a_night(depot, visits=visits, price_per_kwh=price, pv_kw=pv_kw, base_load_kw=2.0)
+    program = LinearProgram(build_problem(depot, night))
+    assert program.solve().money == pytest.approx(0.0, abs=1e-6)
+
+
+def test_a_van_without_a_phase_cannot_charge() -> None:
+    depot = a_depot(vehicles=[a_van("V1", ac_phases=0)])
+    optimum = LinearProgram(build_problem(depot, a_night(depot, visits=[a_visit("V1")]))).solve()
+    assert optimum.shortfall_kwh == pytest.approx([32.0])
 
 
 def test_power_from_the_roof_costs_what_selling_it_would_have_brought() -> None:

@@ -70,6 +70,9 @@ def test_no_plan_costs_less_than_its_bound_or_leaves_less_than_the_least_harm(da
 @given(st.data())
 def test_a_second_formulation_finds_the_same_optimum(data: st.DataObject) -> None:
     depot, night = drawn(data)
+    # Where selling brings more than buying costs no linear program is exact, and these two are not so alike.
+    sold = np.minimum(night.export_price_per_kwh, night.import_price_per_kwh)
+    night = replace(night, export_price_per_kwh=sold)
     program = LinearProgram(build_problem(depot, night))
     optimum = program.solve()
     other = SecondFormulation(depot, night)
