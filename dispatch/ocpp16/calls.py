@@ -54,13 +54,13 @@ class StopRequest:
 
 
 def booted(payload: Any, *, charger_id: str, received_at: datetime) -> Booted:
-    """BootNotification."""
+    """BootNotification. A charge point that does not say what it is has no model, and may boot all the same."""
     fields = _fields(payload, Action.boot_notification)
     return Booted(
         charger_id=charger_id,
         received_at=received_at,
-        vendor=fields.text("chargePointVendor"),
-        model=fields.text("chargePointModel"),
+        vendor=fields.optional_text("chargePointVendor") or "",
+        model=fields.optional_text("chargePointModel") or "",
         firmware=fields.optional_text("firmwareVersion"),
     )
 
@@ -146,8 +146,9 @@ def boot_answer(*, now: datetime, heartbeat_s: int) -> dict[str, Any]:
     }
 
 
-def heartbeat_answer(*, now: datetime) -> dict[str, Any]:
-    """Heartbeat: our clock."""
+def heartbeat_answer(payload: Any, *, now: datetime) -> dict[str, Any]:
+    """Heartbeat: our clock. It says nothing, which some charge points write as a list or as null."""
+    _fields(payload or {}, Action.heartbeat)
     return {"currentTime": format_instant(now)}
 
 

@@ -23,7 +23,7 @@ class Speaker16:
             "Authorize": self._authorize,
             "BootNotification": self._boot,
             "DataTransfer": lambda payload, _: calls.data_transfer_answer(payload),
-            "Heartbeat": lambda _, now: calls.heartbeat_answer(now=now),
+            "Heartbeat": lambda payload, now: calls.heartbeat_answer(payload, now=now),
             "MeterValues": self._meter_values,
             "SecurityEventNotification": self._security_event,
             "StartTransaction": self._start_transaction,

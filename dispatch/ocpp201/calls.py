@@ -34,6 +34,8 @@ from optimiser.horizon import format_instant
 
 CODES = Codes(formation="FormatViolation", occurrence="OccurrenceConstraintViolation")
 """Error codes in the spelling of OCPP 2.0.1 Part 4 §4.3."""
+NOTHING = Fields(values={}, where="BootNotification.chargingStation", codes=CODES)
+"""A station that says nothing of itself."""
 MOST_PERCENT = 100.0
 
 ACKNOWLEDGED = frozenset(
@@ -60,13 +62,13 @@ def fields_of(payload: Any, action: Action) -> Fields:
 
 
 def booted(payload: Any, *, charger_id: str, received_at: datetime) -> Booted:
-    """BootNotification."""
-    station = fields_of(payload, Action.boot_notification).object("chargingStation")
+    """BootNotification. A station that does not say what it is has no model, and may boot all the same."""
+    station = fields_of(payload, Action.boot_notification).optional_object("chargingStation") or NOTHING
     return Booted(
         charger_id=charger_id,
         received_at=received_at,
-        vendor=station.text("vendorName"),
-        model=station.text("model"),
+        vendor=station.optional_text("vendorName") or "",
+        model=station.optional_text("model") or "",
         firmware=station.optional_text("firmwareVersion"),
     )
 
@@ -175,8 +177,9 @@ def boot_answer(*, now: datetime, heartbeat_s: int) -> dict[str, Any]:
     }
 
 
-def heartbeat_answer(*, now: datetime) -> dict[str, Any]:
-    """Heartbeat: our clock."""
+def heartbeat_answer(payload: Any, *, now: datetime) -> dict[str, Any]:
+    """Heartbeat: our clock. It says nothing, which some stations write as a list or as null."""
+    fields_of(payload or {}, Action.heartbeat)
     return {"currentTime": format_instant(now)}
 
 

@@ -67,7 +67,7 @@ class Speaker201:
             Action.boot_notification.value: self._boot,
             Action.cleared_charging_limit.value: self._recorded(calls.freed),
             Action.data_transfer.value: lambda payload, _: calls.data_transfer_answer(payload),
-            Action.heartbeat.value: lambda _, now: calls.heartbeat_answer(now=now),
+            Action.heartbeat.value: lambda payload, now: calls.heartbeat_answer(payload, now=now),
             Action.meter_values.value: self._meter_values,
             Action.notify_charging_limit.value: self._recorded(calls.limited),
             Action.notify_ev_charging_needs.value: self._recorded(calls.needs_told, calls.needs_answer),

@@ -226,7 +226,6 @@ async def test_other_calls_are_answered(tmp_path: Path, action: str, payload: An
 @pytest.mark.parametrize(
     ("action", "payload", "code"),
     [
-        ("BootNotification", {"chargePointVendor": "ACME"}, "OccurenceConstraintViolation"),
         ("BootNotification", [], "FormationViolation"),
         ("BootNotification", None, "FormationViolation"),
         ("BootNotification", {"chargePointVendor": 5, "chargePointModel": "x"}, "TypeConstraintViolation"),
@@ -258,6 +257,7 @@ async def test_other_calls_are_answered(tmp_path: Path, action: str, payload: An
         ("MeterValues", {"connectorId": 1}, "OccurenceConstraintViolation"),
         ("MeterValues", {"connectorId": 1, "meterValue": ["x"]}, "TypeConstraintViolation"),
         ("Authorize", {}, "OccurenceConstraintViolation"),
+        ("Heartbeat", "text", "FormationViolation"),
         ("RemoteStartTransaction", {"idTag": "x"}, "NotImplemented"),
         ("MadeUp", {}, "NotImplemented"),
     ],
@@ -270,3 +270,19 @@ async def test_a_payload_that_cannot_be_read_gets_the_code_for_it_and_is_not_fat
         assert (error[0], error[2]) == (4, code)
         assert error[3]
         assert (await charge_point.boot())["status"] == "Accepted"
+
+
+@pytest.mark.parametrize("payload", [{}, {"chargePointVendor": "ACME"}, {"chargePointModel": None}])
+async def test_a_charge_point_that_does_not_say_what_it_is_may_boot(
+    tmp_path: Path, payload: dict[str, Any]
+) -> None:
+    async with a_gateway(tmp_path) as gateway, a_charge_point(gateway) as charge_point:
+        assert (await charge_point.call("BootNotification", payload))["status"] == "Accepted"
+        state = (await gateway.stations.live()).charger("CP1")
+    assert (state.vendor, state.model) == (payload.get("chargePointVendor", ""), "")
+
+
+@pytest.mark.parametrize("payload", [[], None])
+async def test_an_empty_payload_may_be_written_in_other_ways(tmp_path: Path, payload: Any) -> None:
+    async with a_gateway(tmp_path) as gateway, a_charge_point(gateway) as charge_point:
+        assert "currentTime" in await charge_point.call("Heartbeat", payload)

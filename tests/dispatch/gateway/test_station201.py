@@ -284,3 +284,26 @@ async def test_what_must_not_be_sent_never_reaches_the_station(tmp_path: Path) -
     async with a_conversation(tmp_path) as (gateway, _):
         with pytest.raises(UnsendableError, match=r"K01\.FR\.03"):
             await gateway.stations.set_profile("CP1", a_tx_profile(transaction_id=None))
+
+
+async def test_a_station_that_boots_in_the_words_of_another_version_is_served_all_the_same(
+    tmp_path: Path,
+) -> None:
+    async with (
+        a_gateway(tmp_path, a_mixed_depot()) as gateway,
+        a_station(gateway, is_booted=False) as station,
+    ):
+        boot = {"chargePointVendor": "ACME", "chargePointModel": "One", "firmwareVersion": "1.0"}
+        assert (await station.call("BootNotification", boot))["status"] == "Accepted"
+        asked = asyncio.create_task(gateway.stations.set_profile("CP1", a_profile()))
+        await station.answer("SetChargingProfile", {"status": "Accepted"})
+        assert (await asked).outcome is Outcome.ACCEPTED
+        state = (await gateway.stations.live()).charger("CP1")
+    assert (state.vendor, state.model) == ("", "")
+
+
+async def test_a_heartbeat_is_no_text(tmp_path: Path) -> None:
+    async with a_conversation(tmp_path) as (_, station):
+        answer = await station.call("Heartbeat", "text")
+        assert (answer[0], answer[2]) == (4, "FormatViolation")
+        assert "currentTime" in await station.call("Heartbeat", {})

@@ -26,7 +26,7 @@ CODES = {
     ("action", "answer"),
     [
         ("BootNotification", calls.boot_answer(now=NOW, heartbeat_s=300)),
-        ("Heartbeat", calls.heartbeat_answer(now=NOW)),
+        ("Heartbeat", calls.heartbeat_answer({}, now=NOW)),
         ("Authorize", calls.authorize_answer(is_accepted=True)),
         ("Authorize", calls.authorize_answer(is_accepted=False)),
         ("StartTransaction", calls.start_answer(transaction_id=1, is_accepted=False)),
@@ -43,7 +43,7 @@ def test_every_answer_of_ours_passes_its_schema(action: str, answer: dict[str, A
 
 
 def test_our_clock_is_told_in_whole_seconds() -> None:
-    assert calls.heartbeat_answer(now=NOW) == {"currentTime": "2025-11-10T19:30:12Z"}
+    assert calls.heartbeat_answer({}, now=NOW) == {"currentTime": "2025-11-10T19:30:12Z"}
 
 
 def test_a_start_is_read_with_its_own_time_and_in_kwh() -> None:

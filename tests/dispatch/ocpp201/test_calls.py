@@ -27,7 +27,7 @@ CODES = {
     ("action", "answer"),
     [
         ("BootNotification", calls.boot_answer(now=NOW, heartbeat_s=300)),
-        ("Heartbeat", calls.heartbeat_answer(now=NOW)),
+        ("Heartbeat", calls.heartbeat_answer({}, now=NOW)),
         ("Authorize", calls.authorize_answer(is_accepted=True)),
         ("Authorize", calls.authorize_answer(is_accepted=False)),
         ("TransactionEvent", calls.authorize_answer(is_accepted=False)),
