@@ -19,7 +19,6 @@ from dispatch.layers import LayerProfile
 from dispatch.safety import Place
 from dispatch.station import (
     InstalledProfile,
-    Outcome,
     ProfileKind,
     Purpose,
     StationProfile,
@@ -54,7 +53,7 @@ def _listed(facts: ChargerFacts, listed: Sequence[InstalledProfile]) -> Iterator
     for one in listed:
         yield _classified(facts, listed, one, wanted.get(one.profile_id, (None, None))[0])
     assert facts.installed is not None
-    is_whole = facts.installed.reply.outcome is Outcome.ACCEPTED
+    is_whole = facts.lists_all
     seen = {one.profile_id for one in listed}
     for number, (layer_profile, look) in wanted.items():
         if number in seen:

@@ -17,6 +17,7 @@ from dispatch.station import (
     InstalledProfile,
     InstalledReply,
     MeterReading,
+    Outcome,
     Purpose,
     StationProfile,
     TransactionId,
@@ -98,6 +99,15 @@ class ChargerFacts:
     def listed(self) -> tuple[InstalledProfile, ...] | None:
         """The profiles that it says it holds; None where it does not say."""
         return None if self.installed is None else self.installed.profiles
+
+    @property
+    def lists_all(self) -> bool:
+        """Whether it has said everything that it holds."""
+        return (
+            self.listed is not None
+            and self.installed is not None
+            and (self.installed.reply.outcome is Outcome.ACCEPTED)
+        )
 
     @property
     def own_ids(self) -> dict[int, Layer]:

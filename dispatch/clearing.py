@@ -6,7 +6,7 @@ worst case of everybody else.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -71,7 +71,8 @@ def clearable(facts: ChargerFacts, found: Sequence[Found]) -> tuple[Clearing, ..
         ):
             profile = one.installed.profile
             is_outside = profile is not None and profile.purpose is Purpose.EXTERNAL
-            if one.installed.profile_id not in kept and not is_outside:
+            is_counted = one.place.connector_id == 0 or one.place in {look.place for look in facts.looks}
+            if one.installed.profile_id not in kept and is_counted and not is_outside:
                 result.append(Clearing(place=one.place, profile_id=one.installed.profile_id))
     return tuple(dict.fromkeys(result))
 
@@ -92,6 +93,19 @@ def _filters(facts: ChargerFacts, look: Look) -> Iterator[ProfileFilter]:
         yield ProfileFilter(connector_id=0, purpose=Purpose.STATION_MAX)
 
 
+def counted(
+    exposures: Mapping[Place, Exposure], chargers: Iterable[ChargerFacts], instants: Sequence[datetime]
+) -> dict[Place, Exposure]:
+    """The worst case of every connector, with what chargers say they hold beside what we know of them."""
+    result = dict(exposures)
+    for facts in chargers:
+        for look in facts.looks:
+            stack = stack_on(facts.listed or (), look.place.connector_id)
+            if facts.listed is not None and stack is not None:
+                result[look.place] = result[look.place].at_least(_exposure(look, stack, instants))
+    return result
+
+
 def edges(facts: ChargerFacts) -> set[datetime]:
     """The instants at which anything may change that is installed on a charger."""
     listed = [one.profile for one in facts.listed or () if one.profile is not None]
@@ -104,14 +118,14 @@ def edges(facts: ChargerFacts) -> set[datetime]:
 def changes(facts: ChargerFacts, clearing: Clearing, instants: Sequence[datetime]) -> dict[Place, Change]:
     """What a request may change, by connector.
 
-    Of a charger that lists what it holds: what is left then. Of one that does not: anything, for nobody has seen
+    Of a charger that lists all that it holds: what is left then. Of one that does not: anything, for nobody has seen
     what lies beneath, so it counts at full power.
     """
     is_for_all = clearing.place.connector_id == 0 or (
         clearing.wanted is not None and clearing.wanted.connector_id == 0
     )
     concerned = [look for look in facts.looks if is_for_all or look.place == clearing.place]
-    if facts.listed is None:
+    if facts.listed is None or not facts.lists_all:
         return {look.place: _unseen(look, instants) for look in concerned}
     left = [one for one in facts.listed if one.profile_id != clearing.profile_id]
     gone = [one for one in facts.listed if one.profile_id == clearing.profile_id]

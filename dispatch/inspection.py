@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from dispatch.audit import audit
 from dispatch.audit_facts import ChargerFacts, Found, Kind, Look
-from dispatch.clearing import Clearing, changes, clearable, edges, obstacle
+from dispatch.clearing import Clearing, changes, clearable, counted, edges, obstacle
 from dispatch.composite import effective
 from dispatch.decide import Room, edges_of, exposures
 from dispatch.evidence import Evidence, Rung, Verdict
@@ -217,15 +217,16 @@ async def _clear(
             for clearing in clearable(facts, audit(facts))
             if clearing not in tried and sent[clearing.place] < MAX_CLEARS
         ]
-        obstacles = {clearing: _obstacle(around, facts, clearing, tracks) for clearing in open_ones}
-        allowed = [clearing for clearing, why in obstacles.items() if not why]
-        if not allowed:
-            return attempts + [Attempt(clearing=one, obstacle=why) for one, why in obstacles.items()]
-        clearing = allowed[0]
-        tried.add(clearing)
-        sent[clearing.place] += 1
-        reply = await _send(around, clearing)
-        attempts.append(Attempt(clearing=clearing, reply=reply))
+        obstacles = _obstacles(around, facts, open_ones, tracks, chargers.values())
+        allowed = next((clearing for clearing in open_ones if not obstacles[clearing]), None)
+        if allowed is None:
+            # Of all filters for what nobody has seen, one is enough to say why.
+            left = {(one.place, one.profile_id): one for one in reversed(open_ones)}
+            return attempts + [Attempt(clearing=one, obstacle=obstacles[one]) for one in left.values()]
+        tried.add(allowed)
+        sent[allowed.place] += 1
+        reply = await _send(around, allowed)
+        attempts.append(Attempt(clearing=allowed, reply=reply))
         if reply.outcome in {Outcome.NO_ANSWER, Outcome.NOT_CONNECTED}:
             return attempts
         removed_at = around.clock()
@@ -234,23 +235,31 @@ async def _clear(
     return attempts
 
 
-def _obstacle(
-    around: Surroundings, facts: ChargerFacts, clearing: Clearing, tracks: Mapping[str, Sequence[Track]]
-) -> str:
+def _obstacles(
+    around: Surroundings,
+    facts: ChargerFacts,
+    clearings: Sequence[Clearing],
+    tracks: Mapping[str, Sequence[Track]],
+    chargers: Collection[ChargerFacts],
+) -> dict[Clearing, str]:
+    """Why each of them must not be sent now, empty where it may."""
+    if not clearings:
+        return {}
     holdings = [track.holding for of_charger in tracks.values() for track in of_charger]
     horizon = around.plan.horizon
-    instants = edges_of(holdings, now=around.clock(), others=[*horizon.starts(), horizon.end, *edges(facts)])
+    others = [*horizon.starts(), horizon.end, *(edge for one in chargers for edge in edges(one))]
+    instants = edges_of(holdings, now=around.clock(), others=others)
     rooms = [
         Room(bottleneck=limit, allowed=room(limit, around.depot, around.plan, instants))
         for limit in bottlenecks(around.depot)
     ]
-    return obstacle(
-        changes(facts, clearing, instants),
-        exposures(holdings, instants),
-        rooms,
-        instants=instants,
-        zone=horizon.zone,
-    )
+    worst = counted(exposures(holdings, instants), chargers, instants)
+    return {
+        clearing: obstacle(
+            changes(facts, clearing, instants), worst, rooms, instants=instants, zone=horizon.zone
+        )
+        for clearing in clearings
+    }
 
 
 async def _send(around: Surroundings, clearing: Clearing) -> Reply:

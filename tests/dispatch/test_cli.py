@@ -54,8 +54,11 @@ def depot(*arguments: str | Path) -> Result:
     return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
-def test_a_night_without_a_stored_plan_is_bad_input_and_says_what_makes_one(folder: Path) -> None:
-    result = depot("dispatch", folder, "--night", NIGHT.isoformat())
+@pytest.mark.parametrize("command", ["dispatch", "audit"])
+def test_a_night_without_a_stored_plan_is_bad_input_and_says_what_makes_one(
+    folder: Path, command: str
+) -> None:
+    result = depot(command, folder, "--night", NIGHT.isoformat())
     assert result.exit_code == 2
     assert f"depot plan {folder} --night 2025-11-10" in " ".join(result.stderr.split())
 
@@ -68,8 +71,9 @@ def test_looking_for_a_plan_that_was_never_made_leaves_nothing_behind(folder: Pa
 
 def test_a_gateway_that_does_not_run_is_unreachable(folder: Path) -> None:
     assert depot("plan", folder, "--night", NIGHT.isoformat()).exit_code == 0
-    for night in (["--night", NIGHT.isoformat()], []):
-        result = depot("dispatch", folder, *night)
+    night = ["--night", NIGHT.isoformat()]
+    for command in (["dispatch", *night], ["dispatch"], ["audit", *night], ["audit", "--clear-foreign"]):
+        result = depot(command[0], folder, *command[1:])
         assert result.exit_code == 3
         assert f"depot gateway {folder}" in " ".join(result.stderr.split())
 
@@ -196,5 +200,8 @@ async def test_a_night_with_gateway_and_charge_points_as_processes_of_their_own(
             second = await in_thread("dispatch", folder)
             assert second.exit_code == 0
             assert "0 profiles sent, 12 of 12 connectors read back as they should be" in second.stdout
+            audit = await in_thread("audit", folder, "--clear-foreign", "--json")
+            assert audit.exit_code == 0, audit.output
+            assert [c["connected"] for c in json.loads(audit.stdout)["chargers"]] == [True] * 12
     assert json.loads(said.read_text())["now"].startswith("2025-11-10T20:00")
     assert len(json.loads(simulating.read_text())["chargers"]) == 12

@@ -7,15 +7,24 @@ from collections.abc import Collection
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from dispatch.audit_command import exit_code
 from dispatch.audit_facts import Found, Kind
 from dispatch.evidence import Layer, Rung, Verdict
-from dispatch.inspection import Inspection, inspect_depot
+from dispatch.inspection import MAX_CLEARS, Inspection, inspect_depot
 from dispatch.simulator.persona import ExternalLimit, Persona
-from dispatch.station import Outcome, Purpose, SchedulePeriod, StationProfile
+from dispatch.station import (
+    Outcome,
+    ProfileFilter,
+    Purpose,
+    Reply,
+    SchedulePeriod,
+    StationProfile,
+    Stations,
+)
 from optimiser.cli import ExitCode
 from optimiser.depot import Depot
 from optimiser.night import Night
@@ -45,6 +54,37 @@ def left_over(limit: float, *, profile_id: int = 999, stack_level: int = 5) -> S
         unit="A",
         periods=(SchedulePeriod(start_s=0, limit=limit, number_phases=3),),
     )
+
+
+class Another:
+    """The stations as they are, but for what a test makes of removals."""
+
+    def __init__(self, stations: Stations) -> None:
+        self._stations = stations
+
+    def __getattr__(self, verb: str) -> Any:
+        return getattr(self._stations, verb)
+
+
+class Hanging(Another):
+    """One charger does not answer when it is to remove something."""
+
+    def __init__(self, stations: Stations, *, charger_id: str) -> None:
+        super().__init__(stations)
+        self._charger_id = charger_id
+
+    async def clear_profile(self, charger_id: str, profile_id: int) -> Reply:
+        if charger_id == self._charger_id:
+            return Reply(outcome=Outcome.NO_ANSWER, at=EVENING)
+        return await self._stations.clear_profile(charger_id, profile_id)
+
+
+class Keeping(Another):
+    """Removals are accepted and nothing is removed."""
+
+    async def clear_profiles(self, charger_id: str, wanted: ProfileFilter) -> Reply:
+        assert wanted.purpose is not None, charger_id
+        return Reply(outcome=Outcome.ACCEPTED, at=EVENING)
 
 
 async def inspected(night: Rehearsal, *, clear_foreign: bool = False) -> Inspection:
@@ -90,41 +130,35 @@ async def test_before_the_first_tick_everything_is_missing(tmp_path: Path) -> No
         assert exit_code(found) is ExitCode.NEEDS_A_PERSON
 
 
-@pytest.mark.parametrize(("limit", "is_higher"), [(6.0, False), (16.0, True)], ids=["lower", "higher"])
-async def test_a_left_over_profile_at_a_high_level_is_named_by_id_where_it_can_be_listed(
-    tmp_path: Path, limit: float, *, is_higher: bool
-) -> None:
+async def test_a_left_over_profile_is_named_by_its_id_or_by_its_effect(tmp_path: Path) -> None:
     async with a_rehearsal(tmp_path, vans()) as night:
         await night.tick()
-        await installed_by_another(night, "CP1", left_over(limit))
+        for charger_id in ("CP1", "CP2"):
+            await installed_by_another(night, charger_id, left_over(12.0))
         found = await inspected(night)
-        (one,) = foreign(found)
-        assert (one.place.charger_id, one.profile_id, one.layer) == ("CP1", 999, None)
-        assert f"a default for sessions at stack level 5, {limit:g} A, without end" in one.sentence
-        assert any(difference.is_higher is is_higher for difference in one.differences)
-        assert f"{limit:g} A where" in one.sentence
+        listed, shown = foreign(found)
+        assert (listed.place.charger_id, listed.profile_id, listed.layer) == ("CP1", 999, None)
+        assert "a default for sessions at stack level 5, 12 A, without end; from " in listed.sentence
+        assert (shown.place.charger_id, shown.profile_id) == ("CP2", None)
+        assert shown.sentence.startswith("something is installed that is not ours: from ")
+        for one in (listed, shown):
+            assert " 12 A where " in one.sentence
+            assert {difference.is_higher for difference in one.differences} == {True, False}
         assert kinds(found, "CP1") == {"AS_PLANNED": 2, "FOREIGN": 1}
+        assert kinds(found, "CP3") == {"AS_PLANNED": 2}
         assert exit_code(found) is ExitCode.NEEDS_A_PERSON
         assert found.attempts == ()
 
 
-@pytest.mark.parametrize("limit", [0.0, 6.0, 12.0])
-async def test_a_left_over_profile_shows_by_its_effect_where_it_cannot_be_listed(
-    tmp_path: Path, limit: float
+def actions_of(night: Rehearsal, message_id: str | None) -> list[str]:
+    query = "select action from messages where message_id = ? and direction = 'out'"
+    with night.journal.engine.connect() as connection:
+        return list(connection.exec_driver_sql(query, (message_id,)).scalars())
+
+
+async def test_what_is_foreign_is_removed_by_its_id_journalled_and_ours_are_left_alone(
+    tmp_path: Path,
 ) -> None:
-    async with a_rehearsal(tmp_path, vans()) as night:
-        await night.tick()
-        await installed_by_another(night, "CP2", left_over(limit))
-        found = await inspected(night)
-        (one,) = foreign(found)
-        assert (one.place.charger_id, one.profile_id) == ("CP2", None)
-        assert one.sentence.startswith("something is installed that is not ours: from ")
-        assert f" {limit:g} A where " in one.sentence
-        assert one.differences
-        assert kinds(found, "CP3") == {"AS_PLANNED": 2}
-
-
-async def test_what_is_foreign_is_removed_by_its_id_and_ours_are_left_alone(tmp_path: Path) -> None:
     async with a_rehearsal(tmp_path, vans()) as night:
         await night.tick()
         await installed_by_another(night, "CP1", left_over(6.0))
@@ -135,25 +169,13 @@ async def test_what_is_foreign_is_removed_by_its_id_and_ours_are_left_alone(tmp_
         assert kinds(found, "CP1") == {"AS_PLANNED": 2}
         assert exit_code(found) is ExitCode.GOOD
         assert night.journal.commands() == before
-        assert (await night.tick()).sent == 0
-
-
-async def test_every_removal_is_journalled_before_and_after_with_its_raw_message(tmp_path: Path) -> None:
-    async with a_rehearsal(tmp_path, vans()) as night:
-        await night.tick()
-        await installed_by_another(night, "CP1", left_over(6.0))
-        await inspected(night, clear_foreign=True)
         told = [e for e in night.journal.evidence(NIGHT) if "removing profile 999" in e.detail]
         assert [(e.rung, e.verdict) for e in told] == [
             (Rung.SENT, Verdict.CANNOT_TELL),
             (Rung.ACCEPTED, Verdict.CONFIRMED),
         ]
-        with night.journal.engine.connect() as connection:
-            actions = connection.exec_driver_sql(
-                "select action from messages where message_id = ? and direction = 'out'",
-                (told[1].message_id,),
-            ).scalars()
-            assert list(actions) == ["ClearChargingProfile"]
+        assert actions_of(night, told[1].message_id) == ["ClearChargingProfile"]
+        assert (await night.tick()).sent == 0
 
 
 async def test_in_1_6_it_is_removed_by_what_ours_do_not_have_and_read_back(tmp_path: Path) -> None:
@@ -306,4 +328,31 @@ async def test_a_charger_that_is_away_or_tells_nothing_leaves_the_audit_open(tmp
         assert kinds(found, "CP1") == {"AS_PLANNED": 2}
         assert kinds(found, "CP2") == {"CANNOT_TELL": 1}
         assert [one.sentence for one in found.found if one.place.charger_id == "CP3"] == ["not connected"]
+        assert exit_code(found) is ExitCode.NEEDS_A_PERSON
+
+
+async def test_a_charger_that_hangs_up_while_it_is_asked_ends_the_removals_there(tmp_path: Path) -> None:
+    async with a_rehearsal(tmp_path, vans(("CP1", "CP2"))) as night:
+        await night.tick()
+        await installed_by_another(night, "CP1", left_over(6.0))
+        await installed_by_another(night, "CP2", left_over(6.0))
+        night.stations = Hanging(night.stations, charger_id="CP1")
+        found = await inspected(night, clear_foreign=True)
+        outcomes = [(one.clearing.place.charger_id, one.reply.outcome) for one in found.attempts if one.reply]
+        assert outcomes == [("CP1", Outcome.NO_ANSWER), ("CP2", Outcome.ACCEPTED)]
+        assert kinds(found, "CP1") == {"AS_PLANNED": 2, "FOREIGN": 1}
+        assert exit_code(found) is ExitCode.NEEDS_A_PERSON
+
+
+async def test_what_a_charger_keeps_though_it_accepted_is_asked_for_once_and_stays_named(
+    tmp_path: Path,
+) -> None:
+    async with a_rehearsal(tmp_path, vans()) as night:
+        await night.tick()
+        await installed_by_another(night, "CP2", left_over(6.0))
+        night.stations = Keeping(night.stations)
+        found = await inspected(night, clear_foreign=True)
+        assert 0 < len(found.attempts) <= MAX_CLEARS
+        assert len({one.clearing for one in found.attempts}) == len(found.attempts)
+        assert kinds(found, "CP2") == {"FOREIGN": 1}
         assert exit_code(found) is ExitCode.NEEDS_A_PERSON
