@@ -133,5 +133,5 @@ def _said(attempt: Attempt) -> str:
     if attempt.reply is None:
         return f"{what} is left: without it, {attempt.obstacle}"
     if attempt.reply.outcome is Outcome.ACCEPTED:
-        return f"{what} removed" + (f": {attempt.reply.reason}" if attempt.reply.reason else "")
+        return f"{what}: {attempt.reply.reason or 'removed'}"
     return f"{what} not removed: {attempt.reply.reason or attempt.reply.outcome}"
