@@ -9,16 +9,17 @@ import asyncio
 import base64
 import logging
 from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import quote
 
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
 from websockets.typing import Subprotocol
 
-from dispatch.connection import MAX_FRAME_BYTES, CallRefusedError, Connection, Ending
+from dispatch.connection import MAX_FRAME_BYTES, CallRefusedError, Connection, Ending, Frame, OnFrame, Socket
 from dispatch.simulator.grammar import instant
 from dispatch.simulator.machine import Machine, Outgoing
 
@@ -47,8 +48,52 @@ class Timing:
     call_timeout_s: float = 30.0
 
 
+class Line(Socket, Protocol):
+    """A socket to the gateway on which a subprotocol has been agreed; None where there was none in common."""
+
+    @property
+    def subprotocol(self) -> Subprotocol | None:
+        """What is spoken on it."""
+
+
+Dial = Callable[[], AbstractAsyncContextManager[Line]]
+"""Opens a line to the gateway. Raises OSError or WebSocketException where that cannot be."""
+
+
+def websocket_dial(
+    machine: Machine,
+    *,
+    gateway_url: str,
+    password: str | None,
+    timeout_s: float,
+    ping_s: float | None = 20.0,
+) -> Dial:
+    """How a charge point dials in at ``gateway_url``, to which its id is added; ``ping_s`` None: it never pings."""
+    charger_id = machine.charger.id
+
+    def dial() -> AbstractAsyncContextManager[Line]:
+        return connect(
+            f"{gateway_url.rstrip('/')}/{quote(charger_id, safe='')}",
+            subprotocols=[Subprotocol(machine.subprotocol)],
+            additional_headers={} if password is None else {"Authorization": _basic(charger_id, password)},
+            compression=None,
+            proxy=None,
+            max_size=MAX_FRAME_BYTES,
+            open_timeout=timeout_s,
+            close_timeout=timeout_s,
+            ping_interval=ping_s,
+            ping_timeout=ping_s,
+        )
+
+    return dial
+
+
+def _ignore_frame(_frame: Frame) -> None:
+    """For those who keep no count."""
+
+
 class ChargePoint:
-    """One charge point as a WebSocket client of ``gateway_url``; its id is added to the path.
+    """One charge point as a client of a gateway, on the lines that ``dial`` opens; ``on_frame`` sees every frame.
 
     ``clock`` tells its own time; how far the gateway's is from it is learned at boot, so that a gateway which
     runs at another time carries its charge points with it.
@@ -58,16 +103,16 @@ class ChargePoint:
         self,
         machine: Machine,
         *,
-        gateway_url: str,
-        password: str | None,
+        dial: Dial,
         clock: Callable[[], datetime],
         timing: Timing | None = None,
+        on_frame: OnFrame = _ignore_frame,
     ) -> None:
         self.machine = machine
         self._id = machine.charger.id
-        self._url = f"{gateway_url.rstrip('/')}/{quote(self._id, safe='')}"
         self._subprotocol = Subprotocol(machine.subprotocol)
-        self._headers = {} if password is None else {"Authorization": _basic(self._id, password)}
+        self._dial = dial
+        self._on_frame = on_frame
         self._clock = clock
         self._offset = timedelta(0)
         self._skew = timedelta(seconds=machine.persona.clock_skew_s)
@@ -88,16 +133,7 @@ class ChargePoint:
 
     async def _connect(self) -> None:
         try:
-            async with connect(
-                self._url,
-                subprotocols=[self._subprotocol],
-                additional_headers=self._headers,
-                compression=None,
-                proxy=None,
-                max_size=MAX_FRAME_BYTES,
-                open_timeout=self._timing.call_timeout_s,
-                close_timeout=self._timing.call_timeout_s,
-            ) as socket:
+            async with self._dial() as socket:
                 if socket.subprotocol != self._subprotocol:
                     log.warning("%s: the gateway does not speak %s", self._id, self._subprotocol)
                     return
@@ -105,10 +141,25 @@ class ChargePoint:
         except (OSError, WebSocketException) as error:
             # Once for every time that it goes away: twelve charge points wait for a gateway together.
             if self._failures == 0:
-                log.warning("%s cannot reach the gateway at %s: %s", self._id, self._url, error)
+                log.warning("%s cannot reach the gateway: %s", self._id, error)
 
-    async def _serve(self, socket: ClientConnection) -> None:
-        connection = Connection(socket, on_call=self._on_call, call_timeout_s=self._timing.call_timeout_s)
+    @property
+    def ahead(self) -> timedelta:
+        """How far the charge point's clock is ahead of ``clock``."""
+        return self._offset + self._skew
+
+    def restart(self, reason: str) -> None:
+        """Let the charge point start anew, as by its own will."""
+        self.machine.restart_reason = reason
+        self._wake.set()
+
+    async def _serve(self, socket: Line) -> None:
+        connection = Connection(
+            socket,
+            on_call=self._on_call,
+            on_frame=self._on_frame,
+            call_timeout_s=self._timing.call_timeout_s,
+        )
         async with asyncio.TaskGroup() as tasks:
             receiving = tasks.create_task(connection.run())
             living = tasks.create_task(self._live(connection))
@@ -132,7 +183,7 @@ class ChargePoint:
         metered_s = heart_beat_s = loop.time()
         while self.machine.restart_reason is None:
             interval_s = self.machine.settings.meter_interval_s
-            await self._pause(min(self._timing.tick_s, interval_s or self._timing.tick_s))
+            await self._pause(min(self._until_next_change_s(), interval_s or self._timing.tick_s))
             self.machine.advance_to(self._now())
             if 0 < interval_s <= loop.time() - metered_s:
                 metered_s = loop.time()
@@ -146,6 +197,14 @@ class ChargePoint:
         self._is_booted = False
         log.info("%s restarts", self._id)
         await connection.close()
+
+    def _until_next_change_s(self) -> float:
+        """Until somebody comes or goes or a limit begins to be followed, at most a tick. [s]"""
+        change = self.machine.next_change()
+        if change is None:
+            return self._timing.tick_s
+        # Never 0: what is due already is seen at the next look, and the loop goes on in between.
+        return min(self._timing.tick_s, max(0.001, (change - self._now()).total_seconds()))
 
     async def _pause(self, seconds: float) -> None:
         """Wait, but not where the gateway has just asked for something."""
@@ -217,7 +276,7 @@ class ChargePoint:
         return answer
 
     def _now(self) -> datetime:
-        return self._clock() + self._offset + self._skew
+        return self._clock() + self.ahead
 
     def _set_clock(self, answer: Mapping[str, Any], *, tolerance: timedelta) -> None:
         try:

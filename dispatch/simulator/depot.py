@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import UTC, datetime
 
-from dispatch.simulator.charge_point import ChargePoint, Timing
+from dispatch.simulator.charge_point import ChargePoint, Timing, websocket_dial
 from dispatch.simulator.machine import Machine
 from dispatch.simulator.outlet import Stay
 from dispatch.simulator.persona import Persona
@@ -116,13 +116,13 @@ async def simulate(
     )
     async with asyncio.TaskGroup() as tasks:
         for machine in built:
-            charge_point = ChargePoint(
+            dial = websocket_dial(
                 machine,
                 gateway_url=gateway_url,
                 password=credentials.get(machine.charger.id),
-                clock=clock,
-                timing=timing,
+                timeout_s=(timing or Timing()).call_timeout_s,
             )
+            charge_point = ChargePoint(machine, dial=dial, clock=clock, timing=timing)
             tasks.create_task(charge_point.run(), name=machine.charger.id)
 
 

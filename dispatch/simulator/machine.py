@@ -20,6 +20,7 @@ from dispatch.simulator.outlet import Outlet, Stay, Transaction
 from dispatch.simulator.persona import Persona
 from dispatch.simulator.resolver import Installed, Rules
 from dispatch.simulator.smart_charging import SmartCharging
+from dispatch.simulator.vehicle import Limit, PluggedVehicle
 from optimiser.depot import Charger
 
 log = logging.getLogger(__name__)
@@ -32,6 +33,11 @@ MOST_REPLAYED = 200
 """How many samples of a meter are kept while there is no connection."""
 
 Handler = Callable[[dict[str, Any], datetime], dict[str, Any]]
+OnCharge = Callable[[int, datetime, float, PluggedVehicle | None, Limit], None]
+"""Sees what happens on a connector: from when (the charge point's clock), for how many seconds, which vehicle, as
+full as it was then (None: nothing is charged), under which limit."""
+OnLeave = Callable[[Stay, PluggedVehicle], None]
+"""Sees who leaves, as full as it is then."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,6 +89,8 @@ class Machine(ABC):
             connector.id: Outlet.with_stays(connector, stays.get(connector.id, ()), voltage_v=voltage_v)
             for connector in charger.connectors
         }
+        self.on_charge: OnCharge | None = None
+        self.on_leave: OnLeave | None = None
         self._voltage_v = voltage_v
         self._at: datetime | None = None
         self._sampled_at: datetime | None = None
@@ -139,6 +147,7 @@ class Machine(ABC):
                 while outlet.stays and outlet.stays[0].departure <= now:
                     outlet.stays.popleft()
         self.restart_reason = None
+        self._charge_until(now)  # nobody was charged while it was away: no transaction ran
         self.tell_statuses(now)
         for outlet in self.outlets.values():
             if outlet.stay is not None and not outlet.is_charging:
@@ -163,6 +172,11 @@ class Machine(ABC):
             self.smart.follow(at)
         self._charge_until(now)
         self._apply_limits(now)
+
+    def next_change(self) -> datetime | None:
+        """When the next vehicle comes or goes, or a limit begins to be followed, if that is known."""
+        changes = [outlet.next_change() for outlet in self.outlets.values()]
+        return min((at for at in (*changes, self.smart.next_change()) if at is not None), default=None)
 
     def sample_meters(self, now: datetime) -> None:
         """Send what the meters of all running transactions show."""
@@ -200,8 +214,12 @@ class Machine(ABC):
             return
         sharers = self._sharers()
         for outlet in self.outlets.values():
-            session = outlet.session(self._at)
+            session, begin = outlet.session(self._at), self._at
             for seconds, limit in self.smart.limits(session, start=self._at, end=now, sharers=sharers):
+                if self.on_charge is not None:
+                    charged = outlet.plugged if outlet.is_charging else None
+                    self.on_charge(outlet.connector.id, begin, seconds, charged, limit)
+                    begin += timedelta(seconds=seconds)
                 outlet.charge(seconds, limit)
         self._at = now
 
@@ -243,6 +261,8 @@ class Machine(ABC):
         if outlet.plugged is not None:
             soc_percent = outlet.plugged.soc_percent
             log.info("%s %s left at %.0f %%", self.charger.id, outlet.stay.vehicle.id, soc_percent)
+            if self.on_leave is not None:
+                self.on_leave(outlet.stay, outlet.plugged)
         self._end(outlet, at, reason="EVDisconnected")
         outlet.unplug()
 

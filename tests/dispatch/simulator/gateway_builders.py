@@ -14,7 +14,7 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.typing import Subprotocol
 
 from dispatch.connection import CallAnswer, CallRefusedError, Connection, Ending, Frame
-from dispatch.simulator.charge_point import ChargePoint, Timing
+from dispatch.simulator.charge_point import ChargePoint, Timing, websocket_dial
 from dispatch.simulator.machine import Machine
 from optimiser.horizon import format_instant
 from tests.dispatch.simulator.simulator_builders import NOW, check_schema
@@ -181,7 +181,10 @@ async def running(
     timing: Timing = FAST,
 ) -> AsyncIterator[ChargePoint]:
     """A charge point dialling a gateway while the block lasts."""
-    point = ChargePoint(machine, gateway_url=gateway_url, password=password, clock=clock, timing=timing)
+    dial = websocket_dial(
+        machine, gateway_url=gateway_url, password=password, timeout_s=timing.call_timeout_s
+    )
+    point = ChargePoint(machine, dial=dial, clock=clock, timing=timing)
     task = asyncio.create_task(point.run())
     try:
         yield point
