@@ -4,7 +4,7 @@
 :mod:`~dispatch.gateway.live` what is known of all of them, :mod:`~dispatch.gateway.settings` who may come in.
 """
 
-from dispatch.gateway.server import Gateway, running, serve
+from dispatch.gateway.server import Doors, Gateway, accepting, running, serve
 from dispatch.gateway.settings import GatewaySettingsError, load_credentials
 
-__all__ = ["Gateway", "GatewaySettingsError", "load_credentials", "running", "serve"]
+__all__ = ["Doors", "Gateway", "GatewaySettingsError", "accepting", "load_credentials", "running", "serve"]

@@ -43,6 +43,7 @@ class LiveDepot:
         self._is_closed = False
         ended = journal.events(since=clock() - REMEMBERED, kinds=("transaction_ended",))
         self._ended = {(e.charger_id, e.transaction_id) for e in ended if isinstance(e, TransactionEnded)}
+        self._lost: dict[tuple[str, TransactionId], tuple[Transaction, datetime]] = {}
         began = journal.open_transactions()
         for started in began:
             self._apply(started)
@@ -127,24 +128,31 @@ class LiveDepot:
     def _apply_status(self, event: StatusChanged) -> None:
         self._update_connector(event.charger_id, event.connector_id, status=event.status)
         transaction = self._chargers[event.charger_id].connector(event.connector_id).transaction
-        # A charger that lost its transaction in a reboot says so in no other way than this.
-        if (
-            event.status == AVAILABLE
-            and transaction
-            and (event.at or event.received_at) > transaction.started_at
-        ):
-            self._end(event.charger_id, transaction.transaction_id)
+        at = event.at or event.received_at
+        # A charger that lost its transaction in a reboot says so in no other way than this. Others say it when they
+        # have only connected anew, and go on: what they measure of it after this brings it back.
+        if event.status == AVAILABLE and transaction and at > transaction.started_at:
+            self._lost[event.charger_id, transaction.transaction_id] = (
+                transaction,
+                min(at, event.received_at),
+            )
+            self._update_connector(event.charger_id, event.connector_id, transaction=None)
 
     def _apply_reading(self, event: Metered) -> None:
         connector = self._chargers[event.charger_id].connector(event.connector_id)
         if connector.meter is None or _age(event.reading) >= _age(connector.meter):
             self._update_connector(event.charger_id, event.connector_id, meter=event.reading)
         # A session that goes on from before we knew this charger is told by its readings alone.
-        if event.transaction_id is not None and not self.has_ended(event.charger_id, event.transaction_id):
-            known = connector.transaction
-            if known is None or known.transaction_id != event.transaction_id:
-                transaction = Transaction(transaction_id=event.transaction_id, started_at=event.reading.at)
-                self._begin(event.charger_id, event.connector_id, transaction)
+        if event.transaction_id is None or self.has_ended(event.charger_id, event.transaction_id):
+            return
+        known = connector.transaction
+        if known is not None and known.transaction_id == event.transaction_id:
+            return
+        new = Transaction(transaction_id=event.transaction_id, started_at=event.reading.at)
+        key = (event.charger_id, event.transaction_id)
+        transaction, lost_at = self._lost.get(key, (new, datetime.min.replace(tzinfo=UTC)))
+        if _age(event.reading) > lost_at:
+            self._begin(event.charger_id, event.connector_id, transaction)
 
     def _go_on(self, event: TransactionUpdated) -> None:
         """A session that goes on, also one from before we knew this charger; its tag may be told only now."""

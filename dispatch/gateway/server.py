@@ -6,7 +6,7 @@ import asyncio
 import http
 import logging
 import signal
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
@@ -46,6 +46,15 @@ class Gateway:
     ocpp: Address
     api: Address
     stations: Stations
+
+
+@dataclass(frozen=True, kw_only=True)
+class Doors:
+    """An endpoint that runs: ``ocpp`` is where chargers dial in; ``close`` ends all sockets, as often as it likes."""
+
+    ocpp: Address
+    stations: Stations
+    close: Callable[[], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,6 +146,50 @@ async def serve(
 
 
 @asynccontextmanager
+async def accepting(
+    depot: Depot,
+    journal: Journal,
+    *,
+    credentials: Mapping[str, str],
+    clock: Clock,
+    call_timeout_s: float = CALL_TIMEOUT_S,
+    ping_s: float | None = PING_S,
+) -> AsyncIterator[Doors]:
+    """The endpoint alone, for as long as the block lasts; ``ping_s`` None: sockets are not tried."""
+    listen, _ = listen_addresses(depot, credentials)
+    live = LiveDepot((charger.id for charger in depot.chargers), journal=journal, clock=clock)
+    endpoint = _Endpoint(
+        surroundings=Surroundings(
+            depot=depot, journal=journal, live=live, clock=clock, call_timeout_s=call_timeout_s
+        ),
+        credentials=credentials,
+    )
+    stations = SocketStations(sessions=endpoint.sessions, live_depot=live, clock=clock)
+    async with serve_websockets(
+        endpoint.serve,
+        listen.host,
+        listen.port,
+        process_request=endpoint.check,
+        select_subprotocol=endpoint.select_subprotocol,
+        compression=None,
+        max_size=MAX_FRAME_BYTES,
+        ping_interval=ping_s,
+        ping_timeout=ping_s,
+        close_timeout=CLOSE_S,
+    ) as server:
+        host, port = server.sockets[0].getsockname()[:2]
+
+        def close() -> None:
+            live.close()
+            server.close()
+
+        try:
+            yield Doors(ocpp=Address(host=host, port=port), stations=stations, close=close)
+        finally:
+            close()
+
+
+@asynccontextmanager
 async def running(
     depot: Depot,
     journal: Journal,
@@ -147,32 +200,14 @@ async def running(
     call_timeout_s: float = CALL_TIMEOUT_S,
 ) -> AsyncIterator[Gateway]:
     """A gateway for as long as the block lasts; what went on before is taken up from the journal."""
-    listen, api = listen_addresses(depot, credentials)
-    live = LiveDepot((charger.id for charger in depot.chargers), journal=journal, clock=clock)
-    endpoint = _Endpoint(
-        surroundings=Surroundings(
-            depot=depot, journal=journal, live=live, clock=clock, call_timeout_s=call_timeout_s
-        ),
-        credentials=credentials,
-    )
-    stations = SocketStations(sessions=endpoint.sessions, live_depot=live, clock=clock)
+    _, api = listen_addresses(depot, credentials)
     async with (
-        serve_websockets(
-            endpoint.serve,
-            listen.host,
-            listen.port,
-            process_request=endpoint.check,
-            select_subprotocol=endpoint.select_subprotocol,
-            compression=None,
-            max_size=MAX_FRAME_BYTES,
-            ping_interval=PING_S,
-            ping_timeout=PING_S,
-            close_timeout=CLOSE_S,
-        ) as server,
-        serving_api(stations, address=api, token=api_token) as api_address,
+        accepting(
+            depot, journal, credentials=credentials, clock=clock, call_timeout_s=call_timeout_s
+        ) as doors,
+        serving_api(doors.stations, address=api, token=api_token) as api_address,
     ):
-        host, port = server.sockets[0].getsockname()[:2]
-        gateway = Gateway(ocpp=Address(host=host, port=port), api=api_address, stations=stations)
+        gateway = Gateway(ocpp=doors.ocpp, api=api_address, stations=doors.stations)
         log.info(
             "chargers dial in at ws://%s/<charger id>, the API is at http://%s", gateway.ocpp, gateway.api
         )
@@ -180,8 +215,7 @@ async def running(
             yield gateway
         finally:
             # Sockets first: what waits for a charger's answer, also through the API, ends with them.
-            live.close()
-            server.close()
+            doors.close()
 
 
 def _charger_id(path: str) -> str:
