@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
@@ -14,6 +14,8 @@ from optimiser.inputs.depots import KnownDepot
 from optimiser.inputs.files import Folder, Row, Table, closest, did_you_mean, shown_value
 from optimiser.inputs.rows import VisitRow, checked_rows, table_of
 from optimiser.night import Visit
+
+WHOLE_NUMBER = TypeAdapter(int)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,20 +94,21 @@ def _visit(cells: VisitRow, arrival: datetime, departure: datetime) -> Visit:
 
 
 def _check_references(folder: Folder, table: Table, row: Row, known: KnownDepot) -> None:
-    def check(column: str, what: str, names: Sequence[str]) -> bool:
+    def check(column: str, what: str, names: Collection[str]) -> bool:
         name = row.cells.get(column)
         if name is None or name in names:
             return name is not None
+        in_order = sorted(names) if isinstance(names, frozenset) else list(names)
         folder.complain(
             table.place(row.line, column),
             found=f"the unknown {what} {shown_value(name)}",
-            allowed=did_you_mean(closest(name, names), names),
+            allowed=did_you_mean(closest(name, in_order), in_order),
         )
         return False
 
     if known.vehicle_ids is not None:
-        check("vehicle_id", "vehicle", sorted(known.vehicle_ids))
-    if known.connectors is not None and check("charger_id", "charger", list(known.connectors)):
+        check("vehicle_id", "vehicle", known.vehicle_ids)
+    if known.connectors is not None and check("charger_id", "charger", known.connectors):
         ids = known.connectors[row.cells["charger_id"]]
         connector_id = _whole_number(row.cells.get("connector_id"))
         if connector_id is not None and connector_id not in ids and ids:
@@ -119,7 +122,7 @@ def _check_references(folder: Folder, table: Table, row: Row, known: KnownDepot)
 def _whole_number(text: str | None) -> int | None:
     """As the row reads it; what is no whole number has been noted with the row."""
     try:
-        return TypeAdapter(int).validate_python(text)
+        return WHOLE_NUMBER.validate_python(text)
     except ValidationError:
         return None
 

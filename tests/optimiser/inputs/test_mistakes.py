@@ -308,6 +308,7 @@ FILES_AMISS: dict[str, tuple[dict[str, str | bytes | None], str]] = {
     "only_comments": ({YAML: "# nothing\n"}, "depot.yaml: found YAML that is no mapping"),
     "yaml_list": ({YAML: "- 1\n"}, "depot.yaml: found YAML that is no mapping"),
     "deep_yaml": ({YAML: "[" * 5000}, "depot.yaml: found YAML nested too deeply"),
+    "abyss_of_yaml": ({YAML: "[" * 200_000}, "depot.yaml: found YAML nested too deeply"),
     "multiplying_aliases": (
         {YAML: "a: &a [1,1,1,1,1,1,1,1,1]\n" + "".join(
             f"{later}: &{later} [{','.join([f'*{earlier}'] * 9)}]\n" for earlier, later in pairwise("abcdefghi")
