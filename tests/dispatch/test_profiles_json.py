@@ -30,6 +30,16 @@ def test_it_names_its_schema_night_and_every_connector() -> None:
     assert [(c["charger_id"], c["connector_id"]) for c in document["connectors"]] == [("CP1", 1), ("DC1", 1)]
 
 
+def test_every_connector_has_a_line_of_its_own_whatever_its_name() -> None:
+    chargers = [Charger(id='CP"1\n', connectors=(an_ac_connector(),)), Charger(id="Süd", connectors=())]
+    depot = a_depot(vehicles=[a_van("V1")], chargers=chargers)
+    plan = a_plan(depot, a_night(depot, visits=[]), created_at=at("15:00"))
+    text = render_profiles(depot, plan)
+    lines = [line for line in text.splitlines() if line.startswith("  {")]
+    assert [json.loads(line.removesuffix(","))["charger_id"] for line in lines] == ['CP"1\n']
+    assert json.loads(text)["night"] == "2025-11-10"
+
+
 def test_a_charger_gets_the_payloads_of_its_version() -> None:
     chargers = [Charger(id="CP1", ocpp="2.0.1", connectors=(an_ac_connector(),))]
     depot = a_depot(vehicles=[a_van("V1")], chargers=chargers)
