@@ -176,6 +176,19 @@ async def test_a_transaction_that_was_lost_in_a_reboot_is_told_by_the_status(tmp
         assert (await gateway.stations.live()).charger("CP1").connector(1).transaction is None
 
 
+async def test_a_transaction_that_seemed_lost_and_is_metered_later_goes_on(tmp_path: Path) -> None:
+    async with a_gateway(tmp_path) as gateway, a_charge_point(gateway) as charge_point:
+        started = (await charge_point.start())["transactionId"]
+        free = {"connectorId": 1, "errorCode": "NoError", "status": "Available"}
+        await charge_point.call("StatusNotification", free | {"timestamp": "2025-11-10T19:10:00Z"})
+        for at, is_there in (("2025-11-10T19:09:59Z", False), ("2025-11-10T19:10:10Z", True)):
+            await charge_point.call("MeterValues", meter_values(at=at, transactionId=started))
+            transaction = (await gateway.stations.live()).charger("CP1").connector(1).transaction
+            assert (transaction is not None) == is_there
+        assert transaction is not None
+        assert (transaction.transaction_id, transaction.id_tag) == (started, "TAG-V1")
+
+
 async def test_a_transaction_that_goes_on_from_before_is_told_by_its_readings(tmp_path: Path) -> None:
     async with a_gateway(tmp_path) as gateway, a_charge_point(gateway) as charge_point:
         await charge_point.call("MeterValues", meter_values(transactionId=4711))
