@@ -33,7 +33,6 @@ from optimiser.inputs import (
 from optimiser.lp import SolverError
 from optimiser.night import Night
 from optimiser.plan import Plan, wired
-from optimiser.plan_report import render
 from optimiser.plan_text import say_departures, say_periods, say_plan
 from optimiser.planner import plan_night
 from optimiser.profiles import charging_profiles
@@ -192,6 +191,9 @@ def plan(terminal: Terminal, folder: Path, *, night: str, out: Path | None, arou
     with terminal.working(f"planning {visits} of {read.date} at {depot.name}"):
         planned = plan_night(depot, read, created_at=around.now())
         baseline = plug_and_charge(depot, read)
+        # matplotlib: a fifth of a second and 40 MB that only a plan needs
+        from optimiser.plan_report import render  # noqa: PLC0415
+
         planned = replace(planned, baseline=compare(planned, baseline))
         texts = {
             "plan.json": planned.to_json(),

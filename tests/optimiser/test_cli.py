@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import itertools
 import json
+import subprocess
+import sys
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -21,6 +23,14 @@ from tests.optimiser.folder_builders import NIGHT, VISITS_CSV, VISITS_PATH, writ
 NOW = datetime(2025, 11, 10, 14, tzinfo=UTC)
 SHORT_VISITS = (VISITS_PATH, "2025-11-11T06:30,90", "2025-11-10T18:00,90")
 BROKEN = [("depot.yaml", "reserve_kw: 1", "reserve: 1"), (VISITS_PATH, "17:50,30", "17:50,140")]
+
+
+def test_commands_that_draw_nothing_do_not_wait_for_what_draws() -> None:
+    code = "import sys, optimiser.cli; print({'matplotlib', 'jinja2', 'pandas'} & set(sys.modules) or 'none')"
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout == "none\n"
 
 
 @dataclass
