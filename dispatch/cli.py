@@ -16,9 +16,8 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from dispatch import gateway, report
+from dispatch import api, gateway, report
 from dispatch.address import parse_address
-from dispatch.api import ApiStations, read_or_create_token
 from dispatch.audit_command import audit_command
 from dispatch.charger import CapabilityError
 from dispatch.chargers_command import chargers_app
@@ -221,7 +220,7 @@ def dispatch(terminal: Terminal, folder: Path, *, night: str | None, dry_run: bo
     """One tick, or a look at what it would send; prints the table of connectors."""
 
     async def work(
-        depot: Depot, read: PlannedNight, plan: Plan, *, journal: Journal, stations: ApiStations
+        depot: Depot, read: PlannedNight, plan: Plan, *, journal: Journal, stations: api.ApiStations
     ) -> ExitCode:
         if dry_run:
             return _say_writes(
@@ -258,7 +257,7 @@ def _with_stations(folder: Path, named: str | None, work: Callable[..., Awaitabl
     journal = _open_journal(depot, folder)
 
     async def run() -> ExitCode:
-        async with ApiStations(address, token=token) as stations:
+        async with api.ApiStations(address, token=token) as stations:
             night: date | str | None = named
             if night is None:
                 night = night_containing(depot, (await stations.live()).now)
@@ -364,7 +363,7 @@ def _credentials(depot: Depot, folder: Path) -> dict[str, str]:
 def _token(depot: Depot, folder: Path) -> str:
     path = folder / (depot.gateway.api_token_file or TOKEN_FILE)
     try:
-        return read_or_create_token(path)
+        return api.read_or_create_token(path)
     except OSError as error:
         raise _input_error(str(path), found=str(error), allowed="a file for the local API's token") from error
 

@@ -16,8 +16,8 @@ from websockets.asyncio.server import serve as serve_websockets
 from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
+from dispatch import api
 from dispatch.address import Address
-from dispatch.api import serving_api
 from dispatch.connection import MAX_FRAME_BYTES
 from dispatch.dialects import SUBPROTOCOLS, choose
 from dispatch.gateway.desk import Surroundings
@@ -200,12 +200,12 @@ async def running(
     call_timeout_s: float = CALL_TIMEOUT_S,
 ) -> AsyncIterator[Gateway]:
     """A gateway for as long as the block lasts; what went on before is taken up from the journal."""
-    _, api = listen_addresses(depot, credentials)
+    _, api_wanted = listen_addresses(depot, credentials)
     async with (
         accepting(
             depot, journal, credentials=credentials, clock=clock, call_timeout_s=call_timeout_s
         ) as doors,
-        serving_api(doors.stations, address=api, token=api_token) as api_address,
+        api.serving_api(doors.stations, address=api_wanted, token=api_token) as api_address,
     ):
         gateway = Gateway(ocpp=doors.ocpp, api=api_address, stations=doors.stations)
         log.info(

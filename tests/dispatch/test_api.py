@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import asyncio
 import stat
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -293,3 +295,12 @@ def test_an_empty_token_file_is_an_error(tmp_path: Path) -> None:
     path.touch()
     with pytest.raises(OSError, match="is empty"):
         read_or_create_token(path)
+
+
+def test_who_neither_serves_nor_calls_the_api_waits_for_neither() -> None:
+    heavy = "{'fastapi', 'uvicorn', 'httpx', 'matplotlib'}"
+    code = f"import sys, dispatch.cli; print({heavy} & set(sys.modules) or 'none')"
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout == "none\n"

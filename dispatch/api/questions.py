@@ -1,0 +1,39 @@
+"""What is asked over the local API in a request's body, as both of its ends read it."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from dispatch.station import RateUnit, StationProfile, Value
+
+LONGEST_WAIT_S = 3600.0
+"""Longest time for which a change is waited for in one request. [s]"""
+
+
+class CompositeQuestion(Value):
+    """A question for a composite schedule."""
+
+    connector_id: int = Field(ge=0)
+    duration_s: int = Field(gt=0)
+    unit: RateUnit
+
+
+class MeterQuestion(Value):
+    """A question for meter values."""
+
+    connector_id: int = Field(ge=0)
+
+
+class Setting(Value):
+    """A configuration key and the value that it shall have."""
+
+    key: str
+    value: str
+
+
+class StartQuestion(Value):
+    """A session to be begun."""
+
+    connector_id: int = Field(ge=0)
+    id_tag: str
+    profile: StationProfile | None = None
