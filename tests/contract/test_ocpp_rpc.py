@@ -1,4 +1,4 @@
-"""The gateway's frames before an independent judge: a charge point of the npm package ocpp-rpc in strict mode.
+"""The gateway's frames before an independent judge: a charge point of the npm package ocpp-rpc in strict mode, in both versions.
 
 It needs Node.js and ``npm ci`` in ``tests/contract/ocpp_rpc``; in CI it has to be there.
 """
@@ -20,10 +20,11 @@ import pytest
 
 from dispatch.gateway import Gateway
 from dispatch.gateway.sockets import SocketStations
-from dispatch.station import Outcome, Purpose, SchedulePeriod, StationProfile
+from dispatch.station import Outcome, ProfileFilter, Purpose, SchedulePeriod, StationProfile, TransactionId
+from tests.dispatch.gateway.station201_builders import a_mixed_depot
 from tests.dispatch.gateway_builders import NOW, a_gateway, a_profile
 
-CLIENT = Path(__file__).parent / "ocpp_rpc" / "client.js"
+CLIENTS = Path(__file__).parent / "ocpp_rpc"
 PATIENCE_S = 30.0
 
 
@@ -32,8 +33,8 @@ def _node() -> None:
     missing = None
     if shutil.which("node") is None:
         missing = "Node.js is not installed"
-    elif not (CLIENT.parent / "node_modules" / "ocpp-rpc").is_dir():
-        missing = f"ocpp-rpc is not installed: npm ci in {CLIENT.parent}"
+    elif not (CLIENTS / "node_modules" / "ocpp-rpc").is_dir():
+        missing = f"ocpp-rpc is not installed: npm ci in {CLIENTS}"
     if missing is not None and os.environ.get("CI"):
         pytest.fail(missing)
     if missing is not None:
@@ -43,7 +44,7 @@ def _node() -> None:
 @dataclass(kw_only=True)
 class StrictChargePoint:
     process: asyncio.subprocess.Process
-    transaction_id: int
+    transaction_id: TransactionId
 
     async def report(self) -> dict[str, Any]:
         """End its session and return what it has to say of us."""
@@ -54,10 +55,12 @@ class StrictChargePoint:
 
 
 @asynccontextmanager
-async def a_strict_charge_point(gateway: Gateway) -> AsyncIterator[StrictChargePoint]:
+async def a_strict_charge_point(
+    gateway: Gateway, program: str = "client16.js"
+) -> AsyncIterator[StrictChargePoint]:
     process = await asyncio.create_subprocess_exec(
         "node",
-        str(CLIENT),
+        str(CLIENTS / program),
         env=os.environ
         | {"ENDPOINT": f"ws://{gateway.ocpp}", "IDENTITY": "CP1", "PASSWORD": "password-of-CP1"},
         stdin=asyncio.subprocess.PIPE,
@@ -75,6 +78,10 @@ async def a_strict_charge_point(gateway: Gateway) -> AsyncIterator[StrictChargeP
         if process.returncode is None:
             process.kill()
             await process.wait()
+
+
+LIMITS_AS_SENT = [0.0, 5.7, 6.1, 6.3, 16.0, 15.9, 0.3, 31.9]
+"""A night's limits with one digit after the point, rounded down."""
 
 
 def a_night_of_periods() -> tuple[SchedulePeriod, ...]:
@@ -122,6 +129,62 @@ async def test_no_frame_of_ours_fails_the_schemas_of_an_independent_charge_point
         "GetCompositeSchedule",
         "GetConfiguration",
         "SetChargingProfile",
+        "TriggerMessage",
+    }
+
+
+async def test_no_frame_of_ours_fails_the_schemas_of_an_independent_station(tmp_path: Path) -> None:
+    async with (
+        a_gateway(tmp_path, a_mixed_depot()) as gateway,
+        a_strict_charge_point(gateway, "client201.js") as station,
+    ):
+        stations = gateway.stations
+        plan = a_profile().model_copy(update={"periods": a_night_of_periods()})
+        override = plan.model_copy(
+            update={"profile_id": 8, "purpose": Purpose.TX, "transaction_id": station.transaction_id}
+        )
+        for profile in (plan, override):
+            reply = await stations.set_profile("CP1", profile)
+            assert reply.outcome is Outcome.ACCEPTED, reply
+        composite = await stations.composite_schedule("CP1", connector_id=1, duration_s=300, unit="A")
+        assert composite.schedule is not None
+        assert [period.limit for period in composite.schedule.periods] == LIMITS_AS_SENT
+        installed = await stations.installed_profiles("CP1")
+        assert installed.reply.outcome is Outcome.ACCEPTED, installed.reply
+        assert [held.profile_id for held in installed.profiles or ()] == [7, 8]
+        assert (await stations.clear_profile("CP1", 8)).outcome is Outcome.ACCEPTED
+        ours = ProfileFilter(connector_id=1, purpose=Purpose.TX_DEFAULT, stack_level=0)
+        assert (await stations.clear_profiles("CP1", ours)).outcome is Outcome.ACCEPTED
+        await stations.configure("CP1", "ChargeProfileMaxStackLevel", "5")
+        waiting = override.model_copy(update={"transaction_id": None})
+        await stations.start_transaction("CP1", connector_id=1, id_tag="TAG-V1", profile=waiting)
+        await stations.trigger_meter_values("CP1", connector_id=1)
+        assert (await stations.reset("CP1")).outcome is Outcome.ACCEPTED
+        connector = (await stations.live()).charger("CP1").connector(1)
+        assert connector.transaction is not None
+        assert (connector.transaction.transaction_id, connector.transaction.id_tag) == (
+            station.transaction_id,
+            "TAG-V1",
+        )
+        assert connector.meter is not None
+        assert (connector.meter.power_kw, connector.meter.current_a, connector.meter.soc_percent) == (
+            11.04,
+            15.9,
+            42.0,
+        )
+        report = await station.report()
+    assert report["failures"] == []
+    assert report["badMessages"] == []
+    assert report["protocol"] == "ocpp2.0.1"
+    assert {answered["method"] for answered in report["answered"]} == {
+        "ClearChargingProfile",
+        "GetChargingProfiles",
+        "GetCompositeSchedule",
+        "GetVariables",
+        "RequestStartTransaction",
+        "Reset",
+        "SetChargingProfile",
+        "SetVariables",
         "TriggerMessage",
     }
 
