@@ -1,6 +1,6 @@
-"""The gateway's frames before an independent judge: a charge point of the npm package ocpp-rpc in strict mode, in both versions.
+"""The gateway's frames before an independent judge: a charge point of the npm package ocpp-rpc, in strict mode.
 
-It needs Node.js and ``npm ci`` in ``tests/contract/ocpp_rpc``; in CI it has to be there.
+In both versions of OCPP. It needs Node.js and ``npm ci`` in ``tests/contract/ocpp_rpc``; in CI it has to be there.
 """
 
 from __future__ import annotations
