@@ -9,7 +9,7 @@ import json
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime
 from enum import IntEnum
 from functools import partial
@@ -215,7 +215,7 @@ def plan(terminal: Terminal, folder: Path, *, night: str, out: Path | None, arou
                 for visit in planned.visits
                 if not visit.is_ready
             ],
-            "cost": planned.to_document()["cost"],
+            "cost": asdict(planned.cost),
             "peak_kw": planned.peak_kw,
             "lp_bound": planned.solver.lp_bound,
             "gap": planned.solver.gap,
