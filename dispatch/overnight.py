@@ -285,7 +285,7 @@ def _metered(around: Surroundings, track: Track, live: LiveState) -> Finding | N
 
 
 def _row(around: Surroundings, track: Track, facts: Facts, metered: Finding | None) -> Row:
-    failure = next(iter(track.failures.values()), None)
+    failure = track.failure
     shown = track.comparison.finding if track.comparison is not None and track.held else None
     believed = (shown, metered) if track.base.proof == "read_back" else (metered,)
     verdicts = [f.verdict for f in believed if f is not None]
@@ -318,7 +318,7 @@ def _row(around: Surroundings, track: Track, facts: Facts, metered: Finding | No
 
 def _sentences_of_charger(track: Track) -> list[str]:
     """Why nothing, or not all, can be sent to it."""
-    failure = next(iter(track.failures.values()), None)
+    failure = track.failure
     if not track.is_connected:
         return ["not connected"]
     if not track.base.smart_charging:

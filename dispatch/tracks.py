@@ -84,6 +84,14 @@ class Track:
         is_believed = self.base.proof == "read_back" or self.is_metered
         return self.is_connected and is_shown and is_believed and not self.is_overdrawn
 
+    @property
+    def failure(self) -> Reply | None:
+        """Why a layer is not there: it was given up, or was refused and may not be sent in another form now."""
+        given_up = next(iter(self.failures.values()), None)
+        last = dict(self.sent)
+        refused = (self.refusals[layer][0] for layer in last if last[layer].outcome is Outcome.REFUSED)
+        return given_up or next(refused, None)
+
     def take_read_back(self, comparison: Comparison) -> None:
         """Note what it shows, and whether it has lost what it accepted.
 

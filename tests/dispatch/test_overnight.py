@@ -245,3 +245,17 @@ async def test_a_folder_that_has_changed_since_the_plan_is_told_and_the_plan_is_
         assert not any(row.needs_a_person for row in report.rows)
         assert any("has changed since this plan was made" in note for note in report.notes)
         assert any("no longer those of its plan" in note for note in report.notes)
+
+
+async def test_a_charger_that_takes_no_more_what_it_once_accepted_is_said_to_refuse(tmp_path: Path) -> None:
+    made = three_vans_tonight(transformer_limit_kw=20.0)
+    async with a_rehearsal(tmp_path, made) as night:
+        assert row_of(await night.tick(), "CP1").rungs[Rung.ACCEPTED] is Verdict.CONFIRMED
+    personas = {"CP1": Persona(refuses_profiles=True)}
+    later = EVENING + timedelta(minutes=10)
+    # The others are away, so that no other form of what is refused can be tried: it would be a raise.
+    async with a_rehearsal(tmp_path, made, personas=personas, charger_ids=["CP1"], begin=later) as night:
+        row = row_of(await night.tick(), "CP1")
+    assert row.rungs[Rung.ACCEPTED] is Verdict.CONTRADICTED
+    assert row.sentences[0] == "refuses its profile: Rejected"
+    assert row.needs_a_person
