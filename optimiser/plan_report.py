@@ -1,22 +1,19 @@
 """The report of a plan: one HTML file with everything in it, for a screen by day or night and for paper.
 
-Knows the page (``templates/plan_report.html.j2``) and how a picture takes on the page's colours.
+Knows the page (``templates/plan_report.html.j2``); what it shares with others stands in :mod:`optimiser.page`.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
-from datetime import datetime
 from typing import cast
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from optimiser import charts, load_chart, sentences
-from optimiser.horizon import format_instant
+from optimiser import charts, sentences
+from optimiser.page import page_environment, picture
 from optimiser.plan import Plan
 from optimiser.profiles import ChargingProfile, Period
 
@@ -35,19 +32,6 @@ GANTT_READS = (
     "ends."
 )
 
-PAGE_COLOURS = {
-    load_chart.INK: "--ink",
-    load_chart.MUTED: "--muted",
-    load_chart.GRID: "--line",
-    load_chart.PAPER: "--paper",
-    load_chart.BASE_LOAD: "--base-load",
-    load_chart.CHARGING: "--charging",
-    load_chart.ABOVE_LIMIT: "--above",
-    load_chart.PRICE: "--price",
-    load_chart.SUN: "--sun",
-}
-"""Colours of the pictures and the names under which the page gives them, one set for light and one for dark."""
-
 
 def render(plan: Plan, baseline: Plan, profiles: Sequence[ChargingProfile] | None = None) -> str:
     """The report as one HTML text that needs nothing else.
@@ -55,29 +39,8 @@ def render(plan: Plan, baseline: Plan, profiles: Sequence[ChargingProfile] | Non
     ``plan.baseline`` holds the figures of ``baseline``, the same night plugged-and-charged. ``profiles`` adds
     what every connector is allowed.
     """
-    environment = Environment(
-        loader=PackageLoader("optimiser"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    horizon = plan.horizon
-
-    def clock(instant: datetime) -> str:
-        return sentences.clock(horizon, instant)
-
-    environment.filters |= {
-        "clock": clock,
-        "iso": lambda instant: horizon.local(instant).isoformat(timespec="minutes"),
-        "utc": format_instant,
-        "money": lambda amount: sentences.money(amount, plan.cost.currency),
-        "kw": sentences.power,
-        "kwh": sentences.energy,
-        "duration": sentences.duration,
-        "status": sentences.status,
-        "allowed": _allowed,
-    }
+    environment = page_environment("optimiser", horizon=plan.horizon, currency=plan.cost.currency)
+    environment.filters |= {"status": sentences.status, "allowed": _allowed}
     return environment.get_template("plan_report.html.j2").render(
         plan=plan,
         headlines=sentences.headlines(plan),
@@ -85,7 +48,7 @@ def render(plan: Plan, baseline: Plan, profiles: Sequence[ChargingProfile] | Non
         window_peaks=sentences.window_peaks(plan),
         tariff_classes=sentences.tariff_classes(plan),
         departures=sorted(plan.visits, key=lambda visit: (visit.departure, visit.vehicle_id)),
-        comparison=_picture(
+        comparison=picture(
             charts.comparison(plan, baseline),
             name="comparison",
             description="Load of the site against its limit: planned beside plugged and charged, price below",
@@ -112,18 +75,7 @@ def _connectors(plan: Plan) -> Iterator[tuple[Markup, str]]:
 
 
 def _drawn(ax: Axes, *, name: str, description: str) -> Markup:
-    return _picture(cast("Figure", ax.get_figure(root=True)), name=name, description=description)
-
-
-def _picture(figure: Figure, *, name: str, description: str) -> Markup:
-    svg = charts.to_svg(figure, name=name, description=description)
-    return Markup(re.sub(r'style="[^"]*"', lambda style: _with_page_colours(style.group()), svg))  # noqa: S704 charts.to_svg escapes
-
-
-def _with_page_colours(style: str) -> str:
-    for colour, name in PAGE_COLOURS.items():
-        style = style.replace(colour, f"var({name}, {colour})")
-    return style
+    return picture(cast("Figure", ax.get_figure(root=True)), name=name, description=description)
 
 
 def _allowed(period: Period) -> str:
