@@ -28,6 +28,7 @@ from dispatch.known import capabilities_of, check_charger
 from dispatch.overnight import preview, tick
 from dispatch.preview_command import preview_command
 from dispatch.profiles_json import payload_document, render_profiles
+from dispatch.rehearsal.command import rehearse_command
 from dispatch.simulator.depot import SimulationError, chosen_personas, simulate
 from dispatch.station import StationsUnreachableError
 from optimiser.cli import AsJson, ExitCode, Folder, register
@@ -393,3 +394,6 @@ def _soc_option(text: str) -> tuple[str, float]:
 
 def _input_error(where: str, *, found: str, allowed: str) -> InputError:
     return InputError([Problem(where=where, found=found, allowed=allowed)])
+
+
+app.command("rehearse")(rehearse_command(run=_run, with_known_chargers=with_known_chargers))

@@ -81,6 +81,11 @@ class Journal:
         with self._write() as connection:
             connection.execute(MESSAGES.insert().values(values))
 
+    def frames_known(self) -> set[tuple[str, str, str]]:
+        """Charger, direction and message id of every raw frame that is kept."""
+        columns = MESSAGES.c.charger_id, MESSAGES.c.direction, MESSAGES.c.message_id
+        return {tuple(row) for row in self._rows(sa.select(*columns))}
+
     def record_event(self, event: StationEvent) -> None:
         """Keep an event."""
         transaction_id = getattr(event, "transaction_id", None)

@@ -24,10 +24,10 @@ UNITS = (
 
 WITHOUT_UNIT = {
     "allowed", "amount", "baseline", "charge_efficiency", "coefficients", "conversion_efficiency", "cost_total", "costs", "demand", "efficiency", "energy", "gap",
-    "kw", "limit", "lower", "lp_bound", "money", "otherwise", "planned", "present", "priority", "readiness",
-    "seconds", "step", "total", "upper", "value", "weight",
+    "kw", "limit", "lower", "lp_bound", "minutes", "money", "otherwise", "percent", "planned", "present", "priority", "readiness",
+    "seconds", "step", "timeout", "total", "upper", "value", "weight",
 }  # fmt: skip
-"""Shares, money, weights, and numbers whose unit is that of what they stand beside."""
+"""Shares, money, weights, units themselves, a name of the standard library's, and what stands beside its unit."""
 
 
 def functions(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
