@@ -109,7 +109,10 @@ def decision_now(around: Surroundings, tracks: Sequence[Track]) -> Decision:
 
 
 async def read_back(around: Surroundings, tracks: Sequence[Track]) -> None:
-    """Ask every connected charger what it will allow, and compare with what it has accepted."""
+    """Ask every connected charger what it will allow, and compare with what it has accepted.
+
+    One that is mute is not asked again before it has answered something: all others would wait for it.
+    """
 
     async def ask(track: Track) -> None:
         if track.base.read_back == "skip":
@@ -126,7 +129,7 @@ async def read_back(around: Surroundings, tracks: Sequence[Track]) -> None:
         )
         _judge(around, track, answer, start=now, seconds=seconds)
 
-    asked = [track for track in tracks if track.is_connected and track.base.smart_charging]
+    asked = [t for t in tracks if t.is_connected and t.base.smart_charging and not t.is_mute]
     await _each_charger(around, asked, ask)
 
 
@@ -142,6 +145,7 @@ def _judge(
     zone = around.plan.horizon.zone
     comparison = compare(expected, answer, wiring=track.wiring, zone=zone, habits=track.base)
     track.take_read_back(comparison)
+    track.is_mute = answer.reply.outcome is Outcome.NO_ANSWER
     if answer.reply.outcome is Outcome.NOT_CONNECTED:
         track.is_connected = False
     if not track.held:

@@ -28,7 +28,10 @@ hours is refused, and twice as many where lessons are taken back; what one rung 
 
 @dataclass(kw_only=True)
 class Track:
-    """One connector in the course of a push."""
+    """One connector in the course of a push.
+
+    ``is_mute``: it has left a read-back unanswered, and everything that was sent since.
+    """
 
     target: Target
     charger: Charger
@@ -44,6 +47,7 @@ class Track:
     doubtful: tuple[StationProfile, ...] = ()
     held_since: datetime | None = None
     comparison: Comparison | None = None
+    is_mute: bool = False
     is_overdrawn: bool = False
     is_metered: bool = False
     recent_writes: int = 0
@@ -202,6 +206,7 @@ def take_outcome(track: Track, wanted: LayerProfile, reply: Reply) -> dict[str, 
     A layer without a next rung is given up for this tick.
     """
     layer = wanted.layer
+    track.is_mute = track.is_mute and reply.outcome is Outcome.NO_ANSWER
     track.sent.append((layer, reply))
     track.rewritten.add(layer)
     if reply.outcome is Outcome.NOT_CONNECTED:

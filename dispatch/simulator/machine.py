@@ -99,7 +99,10 @@ class Machine(ABC):
 
     def is_silent_to(self, action: str) -> bool:
         """Whether a request gets no answer at all."""
-        if action not in self.grammar.requests:
+        is_known = action in self.grammar.requests and (
+            self.persona.smart_charging or action not in ABOUT_PROFILES
+        )
+        if not is_known:
             return self.persona.never_answers_unknown_actions
         return action == "SetChargingProfile" and self.persona.never_answers_profiles
 

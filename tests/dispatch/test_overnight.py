@@ -29,6 +29,7 @@ from tests.dispatch.overnight_builders import (
 )
 
 ALL = {"CP1", "CP2", "CP3"}
+ABOUT_PROFILES = {"GetCompositeSchedule", "SetChargingProfile"}
 
 
 def confirmed(report: NightReport, rung: Rung) -> set[str]:
@@ -259,3 +260,16 @@ async def test_a_charger_that_takes_no_more_what_it_once_accepted_is_said_to_ref
     assert row.rungs[Rung.ACCEPTED] is Verdict.CONTRADICTED
     assert row.sentences[0] == "refuses its profile: Rejected"
     assert row.needs_a_person
+
+
+async def test_a_charger_that_knows_nothing_of_profiles_and_says_nothing_is_not_waited_for_again_and_again(
+    tmp_path: Path,
+) -> None:
+    personas = {"CP1": Persona(smart_charging=False, never_answers_unknown_actions=True)}
+    async with a_rehearsal(tmp_path, three_vans_tonight(), personas=personas, call_timeout_s=0.5) as night:
+        report = await night.tick()
+        assert row_of(report, "CP1").sentences[0].startswith("does not answer")
+        with night.journal.engine.connect() as connection:
+            query = "select action from messages where charger_id = 'CP1' and direction = 'out' order by id"
+            asked = [a for a in connection.exec_driver_sql(query).scalars() if a in ABOUT_PROFILES]
+    assert asked == ["GetCompositeSchedule", "SetChargingProfile", "SetChargingProfile"]
