@@ -34,7 +34,7 @@ DIVE_AGAIN_UP_TO_POWERS = 6000
 WORTH_ANOTHER_LOOK = 5e-3
 """Loss from which more dives are made for many vehicles too: in whole amperes 0.3 % are nothing to be had."""
 
-GOOD_ENOUGH = 5e-4
+GOOD_ENOUGH = 2e-4
 """Loss against the optimum, as a share of its money, from which more time is spent."""
 
 BAD_ENOUGH = 2.5e-3
