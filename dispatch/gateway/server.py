@@ -9,7 +9,7 @@ import signal
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from websockets.asyncio.server import ServerConnection
 from websockets.asyncio.server import serve as serve_websockets
@@ -219,4 +219,5 @@ async def running(
 
 
 def _charger_id(path: str) -> str:
-    return unquote(urlsplit(path).path.removeprefix("/"))
+    # An address that is entered with a slash at its end is called with two.
+    return unquote(path.partition("?")[0].strip("/"))

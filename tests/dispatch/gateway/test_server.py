@@ -136,3 +136,9 @@ async def test_an_address_that_is_taken_is_an_error_of_the_system(tmp_path: Path
             with pytest.raises(OSError, match=r"[Aa]ddress already in use"):
                 async with a_gateway(tmp_path, depot):
                     pass
+
+
+@pytest.mark.parametrize("path", ["/CP1", "CP1/", "CP1?from=depot"])
+async def test_a_slash_too_many_in_a_chargers_address_does_no_harm(tmp_path: Path, path: str) -> None:
+    async with a_gateway(tmp_path) as gateway, a_charge_point(gateway, path=path) as charge_point:
+        assert (await charge_point.boot())["status"] == "Accepted"
