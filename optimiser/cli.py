@@ -21,6 +21,7 @@ import typer
 from optimiser import sentences
 from optimiser.baselines import compare, plug_and_charge
 from optimiser.depot import Depot
+from optimiser.explain import explained
 from optimiser.inputs import (
     InputError,
     Problem,
@@ -189,7 +190,7 @@ def plan(terminal: Terminal, folder: Path, *, night: str, out: Path | None, arou
     depot = around.with_known_chargers(depot)
     visits = _counted(len(read.visits), "visit")
     with terminal.working(f"planning {visits} of {read.date} at {depot.name}"):
-        planned = plan_night(depot, read, created_at=around.now())
+        planned = explained(plan_night(depot, read, created_at=around.now()), depot, read)
         baseline = plug_and_charge(depot, read)
         # matplotlib: a fifth of a second and 40 MB that only a plan needs
         from optimiser.plan_report import render  # noqa: PLC0415
@@ -223,6 +224,7 @@ def plan(terminal: Terminal, folder: Path, *, night: str, out: Path | None, arou
             "warnings": list(planned.warnings),
             "files": {name: str(target / name) for name in texts},
         }
+        | planned.explanation_document()
     )
     is_short = any(not visit.is_ready for visit in planned.visits)
     return ExitCode.NEEDS_A_PERSON if is_short else ExitCode.GOOD

@@ -16,6 +16,7 @@ import pandas as pd
 from optimiser import baselines, profiles
 from optimiser.depot import Depot
 from optimiser.display import Card, Printed, counted
+from optimiser.explain import explained
 from optimiser.horizon import Horizon
 from optimiser.night import Night
 from optimiser.plan import Plan
@@ -27,8 +28,8 @@ def plan(depot: Depot, night: Night, *, created_at: datetime | None = None) -> P
     """The cheapest plan of a night that leaves the least behind, in set-points that the chargers can take.
 
     Energy first (least priority-weighted shortfall), then money, then early rather than late. No night is
-    "infeasible": what cannot be delivered is ``shortfall_kwh`` of the visits. ``baseline`` of the plan holds
-    what plug-and-charge would have done. ``created_at`` is now unless given.
+    "infeasible": what cannot be delivered is ``shortfall_kwh`` of the visits, and ``explain()`` of the plan says
+    why and what would help. ``baseline`` of the plan holds what plug-and-charge would have done. ``created_at`` is now unless given.
 
     Raises :class:`~optimiser.verify.PlanRefusedError` if the plan does not stand up to the independent check,
     and :class:`~optimiser.lp.SolverError` if no optimum was found in time.
@@ -46,7 +47,7 @@ def plan(depot: Depot, night: Night, *, created_at: datetime | None = None) -> P
     >>> tonight.shortfall_kwh
     0.0
     """
-    planned = plan_night(depot, night, created_at=created_at or datetime.now(UTC))
+    planned = explained(plan_night(depot, night, created_at=created_at or datetime.now(UTC)), depot, night)
     return replace(planned, baseline=baselines.compare(planned, baselines.plug_and_charge(depot, night)))
 
 

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from optimiser.cost import Cost
 from optimiser.depot import Depot
-from optimiser.display import Card, Printed, counted, warned
+from optimiser.display import Card, counted, warned
+from optimiser.explanation import Explained, Explanation
 from optimiser.horizon import Horizon, format_instant
 from optimiser.series import LIMIT_SLACK_KW, Series, SiteSeries
 from optimiser.units import NOMINAL_VOLTAGE_V
@@ -95,7 +96,7 @@ class Solver:
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class Plan(Printed):
+class Plan(Explained):
     """The plan of a night: what every vehicle draws in every step, what that costs, who is short.
 
     ``visits`` in the order of the night's; ``site`` and ``feeders`` their load and limits per step [kW];
@@ -293,7 +294,7 @@ class Plan(Printed):
             "baseline": dict(self.baseline),
             "warnings": list(self.warnings),
             "connectors": [dict(vars(connector)) for connector in self.connectors],
-        }
+        } | self.explanation_document()
 
     def to_json(self) -> str:
         """The document as text, one line per key of the second level, so that it can be read and compared."""
@@ -346,6 +347,7 @@ class Plan(Printed):
             baseline=document["baseline"],
             warnings=tuple(document["warnings"]),
             connectors=tuple(PlannedConnector(**connector) for connector in connectors),
+            explanation=Explanation.from_document(document.get("explanation", {})),
         )
 
 

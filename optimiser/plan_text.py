@@ -24,6 +24,10 @@ def say_plan(terminal: Terminal, shown: Plan) -> None:
         terminal.say(sentence)
     for warning in shown.warnings:
         terminal.say(f"warning: {warning}")
+    if shown.explanation.shortages:
+        terminal.say()
+        for said, text in shown.explanation.told():
+            terminal.say(f"{said}: {text}")
 
 
 def say_departures(terminal: Terminal, shown: Plan) -> None:

@@ -9,8 +9,10 @@ import pytest
 
 from optimiser.baselines import compare, plug_and_charge
 from optimiser.depot import Depot
+from optimiser.explain import explained
 from optimiser.plan import Plan
 from optimiser.plan_report import render
+from optimiser.planner import plan_night
 from optimiser.profiles import charging_profiles
 from optimiser.tariff import ClassPrice, DemandWindow, Tariff, TariffClasses
 from tests.builders import a_depot, a_horizon, a_night, a_van, a_visit
@@ -254,3 +256,15 @@ def test_what_preconditioning_takes_is_told_beside_the_energy() -> None:
     page = Page(render(replace(baseline, baseline=compare(baseline, baseline)), baseline))
     assert "36.0 kWh, 4.0 kWh of it to precondition" in page.text
     assert "to precondition" not in a_page().text
+
+
+def test_a_short_night_says_why_and_what_would_help() -> None:
+    depot = a_depot()
+    night = a_night(depot, visits=[a_visit("V1", arrival="02:00", departure="04:30")])
+    plan = explained(plan_night(depot, night, created_at=night.horizon.start), depot, night)
+    baseline = plug_and_charge(depot, night)
+
+    text = Page(render(replace(plan, baseline=compare(plan, baseline)), baseline)).text
+
+    assert "Why, and what would help" in text
+    assert "V1 leaves 43 min later, at Tue 05:13: it is ready then." in text

@@ -5,8 +5,10 @@ from dataclasses import replace
 import pytest
 
 from optimiser.baselines import compare, plug_and_charge
+from optimiser.explain import explained
 from optimiser.plan import Plan
 from optimiser.plan_text import say_departures, say_periods, say_plan
+from optimiser.planner import plan_night
 from optimiser.profiles import charging_profiles
 from optimiser.tariff import ClassPrice, DemandWindow, Tariff, TariffClasses
 from optimiser.terminal import Terminal
@@ -72,3 +74,16 @@ def test_windows_and_classes_of_the_tariff_are_told_with_the_figures(
     said = capsys.readouterr().out
     assert "The peak of evening is 24.1 kW and adds 192.64 EUR." in said
     assert "full-load hours: the class below 2,500 h a year holds." in said
+
+
+def test_a_short_night_says_why_and_what_helps(capsys: pytest.CaptureFixture[str]) -> None:
+    night = a_night(DEPOT, visits=[a_visit("V1", arrival="02:00", departure="04:30")])
+    plan = plan_night(DEPOT, night, created_at=night.horizon.start)
+
+    say_plan(TERMINAL, explained(plan, DEPOT, night))
+
+    lines = capsys.readouterr().out.splitlines()
+    assert any(
+        line.startswith("why: V1 leaves CP1/1 at Tue 04:30 with 79 % instead of 90 %") for line in lines
+    )
+    assert any(line.startswith("helps: V1 leaves 43 min later, at Tue 05:13") for line in lines)
