@@ -15,6 +15,7 @@ class Visit:
 
     ``priority`` is a weight ≥ 0 of its shortfall, larger is more important. ``precondition_kwh`` is what warming or
     cooling before departure takes out of the battery, at constant power over ``policy.precondition_minutes``.
+    ``arrival_sd_minutes`` and ``arrival_soc_sd_percent`` are standard deviations of what is expected of the arrival.
     """
 
     vehicle_id: str
@@ -26,6 +27,8 @@ class Visit:
     required_soc_percent: float
     priority: float = 1.0
     precondition_kwh: float = 0.0
+    arrival_sd_minutes: float = 0.0
+    arrival_soc_sd_percent: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -34,6 +37,7 @@ class Night(Printed):
 
     ``import_price_per_kwh`` and ``export_price_per_kwh`` in the depot's currency; ``base_load_kw`` what the
     site draws beside the chargers; ``site_limit_kw`` the transformer limit or a lower cap of tonight;
+    ``site_cap_kw`` that cap as it was announced, where there is one, also while it is above the transformer limit;
     ``pv_kw`` what the roof is expected to give. ``inputs_sha256`` is of the files the night was read from.
 
     >>> import optimiser as opt
@@ -63,6 +67,7 @@ class Night(Printed):
     base_load_kw: FloatArray
     site_limit_kw: FloatArray
     pv_kw: FloatArray
+    site_cap_kw: FloatArray | None = None
     inputs_sha256: str = ""
     warnings: tuple[str, ...] = field(default=())
 

@@ -183,6 +183,7 @@ def _night(
         base_load_kw=on_steps(series.base_load, "base_load_kw", how="max", otherwise=site.base_load_kw),
         site_limit_kw=np.minimum(limit_kw, site.transformer_limit_kw),
         pv_kw=on_steps(series.pv, "pv_kw", how="mean", otherwise=0.0),
+        site_cap_kw=None if series.site_limit is None else limit_kw,
         inputs_sha256=folder.sha256(),
     )
     priced = "depot.yaml tariff.bands" if prices is None else prices.name

@@ -90,6 +90,8 @@ def _visit(cells: VisitRow, arrival: datetime, departure: datetime) -> Visit:
         required_soc_percent=cells.required_soc_percent,
         priority=cells.priority,
         precondition_kwh=cells.precondition_kwh,
+        arrival_sd_minutes=cells.arrival_sd_minutes,
+        arrival_soc_sd_percent=cells.arrival_soc_sd_percent,
     )
 
 

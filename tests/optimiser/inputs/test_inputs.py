@@ -88,6 +88,14 @@ def test_a_night_has_its_visits_in_utc_and_a_price_for_every_step(tmp_path: Path
     assert night.warnings == ()
 
 
+def test_a_visit_says_how_sure_its_arrival_is(tmp_path: Path) -> None:
+    header, first, second = VISITS_CSV.splitlines()
+    spread = f"{header},arrival_sd_minutes,arrival_soc_sd_percent\n{first},20,5\n{second},,\n"
+    sure, unsure = load_night(write_depot_folder(tmp_path, files={VISITS_PATH: spread}), NIGHT).visits[::-1]
+    assert (unsure.arrival_sd_minutes, unsure.arrival_soc_sd_percent) == (20.0, 5.0)
+    assert (sure.arrival_sd_minutes, sure.arrival_soc_sd_percent) == (0.0, 0.0)
+
+
 def test_a_night_is_named_by_a_date_or_by_its_text(tmp_path: Path) -> None:
     folder = write_depot_folder(tmp_path)
     assert load_night(str(folder), NIGHT).date == load_night(folder, date(2025, 11, 10)).date

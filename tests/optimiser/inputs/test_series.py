@@ -101,6 +101,11 @@ def test_the_highest_base_load_the_lowest_limit_and_the_mean_sun_of_a_step_count
 def test_a_cap_of_the_grid_operator_never_lifts_the_transformer_limit(tmp_path: Path) -> None:
     night = the_night(tmp_path, site_limit=series_csv("limit_kw", [30] * 12 + [100] * 12))
     assert night.site_limit_kw == pytest.approx(np.repeat([30.0, 43.0], 48))
+    assert night.site_cap_kw == pytest.approx(np.repeat([30.0, 100.0], 48))
+
+
+def test_without_a_cap_there_is_none(tmp_path: Path) -> None:
+    assert the_night(tmp_path).site_cap_kw is None
 
 
 def test_a_single_row_holds_all_night(tmp_path: Path) -> None:
