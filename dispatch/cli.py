@@ -38,10 +38,10 @@ from optimiser.inputs import InputError, Problem, load_depot, load_folder, night
 from optimiser.night import Night as PlannedNight
 from optimiser.plan import Plan
 from optimiser.terminal import Terminal
+from optimiser.what_if_command import register as register_what_if
 
 TOKEN_FILE = "api-token"  # noqa: S105
 """Where the local API's token lies in a depot's folder, if ``depot.yaml`` names no other file."""
-A_DATE = "a date such as 2025-11-10"
 
 app = typer.Typer(
     name="depot",
@@ -105,6 +105,7 @@ register(
     render_profiles=render_profiles,
     with_known_chargers=with_known_chargers,
 )
+register_what_if(app, with_known_chargers=with_known_chargers)
 app.add_typer(chargers_app, name="chargers")
 app.command("preview")(preview_command)
 

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from optimiser.baselines import plug_and_charge
     from optimiser.depot import Depot
-    from optimiser.face import ChargingProfiles, charging_profiles, compare, plan
+    from optimiser.face import ChargingProfiles, charging_profiles, compare, plan, what_if
     from optimiser.inputs import InputError, load_depot, load_night
     from optimiser.night import Night
     from optimiser.plan import Plan
@@ -40,6 +40,7 @@ __all__ = [
     "load_night",
     "plan",
     "plug_and_charge",
+    "what_if",
 ]
 
 _HOMES = {
@@ -55,6 +56,7 @@ _HOMES = {
     "load_night": "optimiser.inputs",
     "plan": "optimiser.face",
     "plug_and_charge": "optimiser.baselines",
+    "what_if": "optimiser.face",
 }
 """Where each public name lives."""
 

@@ -107,7 +107,7 @@ def register(
     ) -> None:
         """Read and validate a depot folder: every problem at once, each with its place."""
         terminal = Terminal(as_json=as_json)
-        _run(terminal, folder, lambda: check(terminal, folder, night=night, around=around))
+        run(terminal, folder, lambda: check(terminal, folder, night=night, around=around))
 
     @app.command("plan")
     def plan_command(
@@ -125,7 +125,7 @@ def register(
     ) -> None:
         """Plan a night: write plan.json, profiles.json and report.html, and store the plan."""
         terminal = Terminal(as_json=as_json)
-        _run(terminal, folder, lambda: plan(terminal, folder, night=night, out=out, around=around))
+        run(terminal, folder, lambda: plan(terminal, folder, night=night, out=out, around=around))
 
     @app.command("show")
     def show_command(
@@ -142,12 +142,12 @@ def register(
     ) -> None:
         """Print a plan again: departures, cost, peak, periods per connector."""
         terminal = Terminal(as_json=as_json)
-        _run(terminal, source, lambda: show(terminal, source, night=night, around=around))
+        run(terminal, source, lambda: show(terminal, source, night=night, around=around))
 
 
 def check(terminal: Terminal, folder: Path, *, night: str | None, around: Surroundings) -> ExitCode:
     """Reads the depot and one or all of its nights, and says what they hold."""
-    depot, nights = _read(folder, night)
+    depot, nights = read_folder(folder, night)
     depot = around.with_known_chargers(depot)
     warnings = list(dict.fromkeys([*_could_pass(depot), *(text for one in nights for text in one.warnings)]))
     connectors = sum(1 for _ in depot.connectors())
@@ -304,7 +304,8 @@ def _writing_to(folder: Path) -> Iterator[None]:
         raise _input_error("--out", found=found, allowed="a folder that can be written to") from error
 
 
-def _run(terminal: Terminal, source: Path, action: Callable[[], ExitCode]) -> NoReturn:
+def run(terminal: Terminal, source: Path, action: Callable[[], ExitCode]) -> NoReturn:
+    """Ends with the exit code of an action, or with that of what it raises, told to people and programs."""
     try:
         code = action()
     except InputError as error:
@@ -324,7 +325,7 @@ def _run(terminal: Terminal, source: Path, action: Callable[[], ExitCode]) -> No
     raise typer.Exit(code)
 
 
-def _read(folder: Path, night: str | None) -> tuple[Depot, list[Night]]:
+def read_folder(folder: Path, night: str | None) -> tuple[Depot, list[Night]]:
     """The depot with one night, or with all it has. Raises :class:`InputError` with the problems of all."""
     if night is not None:
         depot, read = load_folder(folder, night)

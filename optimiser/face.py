@@ -6,9 +6,10 @@ The names of ``import optimiser as opt``. Everything else is told from here to t
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import overload
 
 import pandas as pd
@@ -22,6 +23,8 @@ from optimiser.night import Night
 from optimiser.plan import Plan
 from optimiser.planner import plan_night
 from optimiser.profiles import ChargingProfile
+from optimiser.sweep import Values, prepare
+from optimiser.terminal import Terminal
 
 
 def plan(depot: Depot, night: Night, *, created_at: datetime | None = None) -> Plan:
@@ -180,6 +183,56 @@ def charging_profiles(plan: Plan) -> ChargingProfiles:
     True
     """
     return ChargingProfiles(horizon=plan.horizon, profiles=profiles.charging_profiles(plan))
+
+
+def what_if(
+    depot: Depot,
+    nights: Night | Iterable[Night],
+    changes: Mapping[str, Values],
+    *,
+    seeds: int = 0,
+    cache: str | Path | None = None,
+    workers: int | None = None,
+) -> pd.DataFrame:
+    """Plans nights under every combination of changes, on all cores: one row for each.
+
+    ``changes`` are keys of the depot with their values: numbers, lists, ranges ``"100:400:25"`` with both ends,
+    ``"drop"`` and ``"keep"``. They are ``site.transformer_limit_kw``, ``site.reserve_kw``,
+    ``tariff.demand_charge_per_kw``, ``tariff.peak_so_far_kw``, ``policy.secure_against_forgetful``; with an id or
+    ``*`` for ID ``feeders.ID.limit_kw`` and ``.limit_per_phase_a``, ``chargers.ID`` (drop: out of order, who stands
+    there is not ready), ``chargers.ID.max_current_a`` and ``.max_kw``, ``vehicles.ID`` (drop: away),
+    ``vehicles.ID.battery_kwh``, ``.max_ac_current_a`` and ``.max_dc_kw``, ``visits.ID.late_minutes``,
+    ``.arrival_soc_percent`` and ``.required_soc_percent`` of the vehicle ID; and ``vehicles``, how many there are:
+    beyond those of the depot they come once more, on copies of their chargers below the same feeders.
+
+    The columns are the changes, then ``night``, ``seed``, ``ready``, ``departures``, ``readiness`` (the share that
+    is ready), ``cost`` of ``energy`` and ``demand`` in the depot's currency, ``peak_kw`` and ``shortfall_kwh``
+    (battery side). ``demand`` is that of each night alone: nights of one billing period share one, so do not add it.
+
+    With ``seeds`` each night whose visits have a spread is drawn so often (``seed`` 1, 2, …), else it is planned as
+    it is written (``seed`` 0). A draw is planned by who knows it: its readiness is the best that was possible.
+
+    ``cache`` is a folder in which outcomes are kept; what is there for the same depot, night, changes and version of
+    the code is not worked out again. ``workers`` are processes, as many as pay off unless given; the table is the
+    same for any number. A script calls this below ``if __name__ == "__main__":``.
+
+    Raises :class:`InputError` with all that is wrong with the changes, and what :func:`plan` raises.
+
+    >>> import optimiser as opt
+    >>> depot = opt.load_depot("data/parcel-12")
+    >>> night = opt.load_night("data/parcel-12", "2025-11-10")
+    >>> table = opt.what_if(depot, night, {"site.transformer_limit_kw": [15, 43], "vehicles": [12, 15]})
+    >>> table[["site.transformer_limit_kw", "vehicles", "ready", "departures", "peak_kw"]].round(1)
+       site.transformer_limit_kw  vehicles  ready  departures  peak_kw
+    0                       15.0        12     12          12     15.0
+    1                       15.0        15     14          15     15.0
+    2                       43.0        12     12          12     24.0
+    3                       43.0        15     15          15     24.0
+    """
+    sweep = prepare(depot, nights, changes, seeds=seeds)
+    with Terminal(as_json=False).counting("planning nights", len(sweep.combinations)) as progress:
+        folder = None if cache is None else Path(cache)
+        return sweep.solve(cache=folder, workers=workers, progress=progress)
 
 
 def _name(shown: Plan) -> str:

@@ -6,7 +6,7 @@ With ``--json`` standard output carries the document and nothing else; people's 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -78,6 +78,40 @@ class Terminal:
         else:
             console.print(Text(doing), soft_wrap=True)
             yield
+
+    @contextmanager
+    def counting(self, doing: str, total: int) -> Iterator[Callable[[int], None]]:
+        """Something of many parts: a bar on a terminal, ten lines at most elsewhere, always on standard error.
+
+        What it gives is told how many parts more are done.
+        """
+        console = _console(stderr=True)
+        if console.is_terminal:
+            # a hundredth of a second that no other command needs
+            from rich.progress import MofNCompleteColumn, Progress  # noqa: PLC0415
+
+            columns = (*Progress.get_default_columns(), MofNCompleteColumn())
+            with Progress(*columns, console=console, transient=True) as bar:
+                task = bar.add_task(doing, total=total)
+                yield lambda more: bar.advance(task, more)
+        else:
+            yield _Lines(console=console, doing=doing, total=total).advance
+
+
+@dataclass(kw_only=True)
+class _Lines:
+    """Progress where no terminal is: a line for every tenth."""
+
+    console: Console
+    doing: str
+    total: int
+    done: int = 0
+
+    def advance(self, more: int) -> None:
+        before, self.done = self.done, self.done + more
+        if 10 * self.done // self.total > 10 * before // self.total:
+            text = f"{self.doing}: {self.done:,} of {self.total:,}"
+            self.console.print(Text(text), soft_wrap=True)
 
 
 def _console(*, stderr: bool) -> Console:

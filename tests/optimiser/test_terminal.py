@@ -98,3 +98,34 @@ def test_work_that_takes_a_while_never_touches_standard_output(
         pass
 
     assert capsys.readouterr().out == ""
+
+
+def test_where_no_terminal_is_every_tenth_is_a_line_on_standard_error(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with Terminal(as_json=False).counting("planning nights", 1200) as progress:
+        for _ in range(1200):
+            progress(1)
+
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.splitlines()[::3] == [
+        "planning nights: 120 of 1,200",
+        "planning nights: 480 of 1,200",
+        "planning nights: 840 of 1,200",
+        "planning nights: 1,200 of 1,200",
+    ]
+
+
+def test_on_a_terminal_there_is_a_bar(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")
+
+    with Terminal(as_json=False).counting("planning nights", 2) as progress:
+        progress(2)
+
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "2/2" in captured.err
