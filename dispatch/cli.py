@@ -29,6 +29,7 @@ from dispatch.overnight import preview, tick
 from dispatch.preview_command import preview_command
 from dispatch.profiles_json import payload_document, render_profiles
 from dispatch.rehearsal.command import rehearse_command
+from dispatch.report_command import report_command
 from dispatch.simulator.depot import SimulationError, chosen_personas, simulate
 from dispatch.station import StationsUnreachableError
 from optimiser.cli import AsJson, ExitCode, Folder, register
@@ -90,12 +91,8 @@ def with_known_chargers(depot: Depot) -> Depot:
             problems += [Problem(**vars(fault)) for fault in error.faults]
     if problems:
         raise InputError(problems)
-    return replace(
-        depot,
-        chargers=tuple(
-            replace(charger, max_periods=capabilities_of(charger).max_periods) for charger in depot.chargers
-        ),
-    )
+    chargers = (replace(one, max_periods=capabilities_of(one).max_periods) for one in depot.chargers)
+    return replace(depot, chargers=tuple(chargers))
 
 
 register(
@@ -108,6 +105,7 @@ register(
 register_what_if(app, with_known_chargers=with_known_chargers)
 app.add_typer(chargers_app, name="chargers")
 app.command("preview")(preview_command)
+app.command("report")(report_command)
 
 Night = Annotated[
     str | None, typer.Option(metavar="DATE", help="Local date on which the night starts; else the one now.")

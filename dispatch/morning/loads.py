@@ -1,0 +1,258 @@
+"""The true load against each limit, and what the night really cost: meters where they tell, bounds where not. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+
+from dispatch.evidence import Verdict
+from dispatch.morning.allowed import allowed_kw
+from dispatch.morning.facts import NightFacts
+from dispatch.morning.meters import BoolArray, Metering, Minutes, idle_spans, metering
+from dispatch.morning.sessions import Session, online_spans, readings_of
+from dispatch.safety import Place, bottlenecks
+from optimiser.depot import Depot
+from optimiser.horizon import FloatArray
+from optimiser.plan import Plan
+
+LIMIT_TOLERANCE = 1.01
+"""A sum of meters above a limit by less than this is within it: chargers' meters are of class B at best, 1 %."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metered:
+    """One connector's night: its meter, of which minutes the power is known, and what it was allowed. [kW]"""
+
+    meter: Metering
+    is_told: BoolArray
+    metered_kw: FloatArray
+    allowed_kw: FloatArray
+
+    @property
+    def highest_kw(self) -> FloatArray:
+        """What it may have drawn at most: metered where that is known, else what it was allowed. [kW]"""
+        return np.where(self.is_told, self.metered_kw, self.allowed_kw)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gap:
+    """Minutes of a connector of which no meter tells."""
+
+    place: Place
+    start: datetime
+    minutes: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Peak:
+    """The highest load at a limit, in minutes' means: ``metered_kw`` is what is known, ``at_most_kw`` what it can be.
+
+    ``verdict`` on the limit: contradicted where the known part alone was above it, confirmed where not even the
+    most was. ``over`` are the minutes in which the known part was above, or, where nothing is known to have been,
+    those in which it may have been. ``limit_kw`` is that of the minute of the peak.
+    """
+
+    name: str
+    verdict: Verdict
+    metered_kw: float
+    metered_at: datetime | None
+    at_most_kw: float
+    limit_kw: float
+    over: tuple[datetime, ...] = ()
+
+    @property
+    def is_told(self) -> bool:
+        """Whether meters tell all of it."""
+        return self.at_most_kw <= self.metered_kw + 1e-6
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spent:
+    """What vehicles really drew and what that costs at the night's prices; the rest of the night is not in it.
+
+    ``unknown_minutes``: of sessions that no meter tells the energy of. ``demand`` is None where the peak cannot
+    be told; it counts the base load as it was forecast.
+    """
+
+    energy_kwh: float
+    energy: float | None
+    demand: float | None
+    unknown_minutes: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Course:
+    """The night minute by minute, for the picture. [kW] ``metered_kw`` and ``at_most_kw`` without base load."""
+
+    minutes: Minutes
+    metered_kw: FloatArray
+    at_most_kw: FloatArray
+    allowed_kw: FloatArray
+    is_told: BoolArray
+
+
+def metered_connectors(
+    depot: Depot, facts: NightFacts, sessions: Sequence[Session], minutes: Minutes
+) -> dict[Place, Metered]:
+    """The night of every connector of the depot."""
+    readings, online = readings_of(facts.events), online_spans(facts.events)
+    allowed = allowed_kw(depot, facts, sessions, minutes)
+    result: dict[Place, Metered] = {}
+    for charger, connector in depot.connectors():
+        place = Place(charger.id, connector.id)
+        there = [session for session in sessions if session.place == place]
+        meter = metering(
+            readings.get(place, []),
+            there,
+            start=minutes.start,
+            full_kw=connector.full_power_kw(depot.site.voltage_v),
+        )
+        idle = idle_spans(online.get(charger.id, ()), there, minutes)
+        result[place] = Metered(
+            meter=meter,
+            is_told=meter.told(minutes, idle=idle),
+            metered_kw=meter.per_minute_kwh(minutes, allowed_kw=allowed[place]) * 60.0,
+            allowed_kw=allowed[place],
+        )
+    return result
+
+
+def occupied(plan: Plan, sessions: Sequence[Session], minutes: Minutes) -> BoolArray:
+    """The minutes from the first vehicle to the last, planned or not: where a peak is looked for."""
+    begins = [*(visit.arrival for visit in plan.visits), *(session.begin for session in sessions)]
+    ends = [visit.departure for visit in plan.visits]
+    ends += [session.until for session in sessions if session.until is not None]
+    is_wanted = np.zeros(minutes.count, dtype=bool)
+    if begins:
+        first = max(0, int(minutes.position(min(begins))))
+        is_wanted[
+            first : max(first, int(np.ceil(minutes.position(max(ends)))) if ends else minutes.count)
+        ] = True
+    return is_wanted
+
+
+def course(connectors: Mapping[Place, Metered], minutes: Minutes) -> Course:
+    """The sums over all connectors."""
+    return _course(connectors, minutes, connectors.keys())
+
+
+def peaks(
+    depot: Depot, plan: Plan, connectors: Mapping[Place, Metered], minutes: Minutes, *, wanted: BoolArray
+) -> tuple[Peak, ...]:
+    """The site and every feeder that has a limit in kW, the site first."""
+    step_s = plan.horizon.step_s
+    base_kw = minutes.from_steps(plan.site.base_load_kw, step_s)
+    found = [
+        _peak(
+            "site",
+            _course(connectors, minutes, connectors.keys()),
+            base_kw=base_kw,
+            limit_kw=minutes.from_steps(plan.site.limit_kw, step_s),
+            wanted=wanted,
+        )
+    ]
+    for bottleneck in bottlenecks(depot)[1:]:
+        if bottleneck.measure == "kw":
+            taken_kw = (
+                base_kw + depot.site.reserve_kw if bottleneck.carries_base_load else np.zeros(minutes.count)
+            )
+            limit_kw = np.full(minutes.count, bottleneck.limit)
+            part = _course(connectors, minutes, bottleneck.places)
+            found.append(_peak(bottleneck.name, part, base_kw=taken_kw, limit_kw=limit_kw, wanted=wanted))
+    return tuple(found)
+
+
+def spent(
+    depot: Depot,
+    plan: Plan,
+    connectors: Mapping[Place, Metered],
+    sessions: Sequence[Session],
+    minutes: Minutes,
+) -> Spent:
+    """Energy and money by the meters, for the minutes that are over."""
+    energy_kwh = sum((m.metered_kw for m in connectors.values()), np.zeros(minutes.count)) / 60.0
+    unknown_s = 0.0
+    for session in sessions:
+        if session.place in connectors:
+            begin_s = max(0.0, (session.begin - minutes.start).total_seconds())
+            end_s = (min(session.until or minutes.end, minutes.end) - minutes.start).total_seconds()
+            unknown_s += connectors[session.place].meter.gained_kwh(begin_s, end_s)[1]
+    prices = plan.site.import_price_per_kwh
+    money = None
+    if prices:
+        money = float(energy_kwh @ minutes.from_steps(prices, plan.horizon.step_s))
+    return Spent(
+        energy_kwh=float(energy_kwh.sum()),
+        energy=money,
+        demand=_demand(depot, plan, connectors, minutes),
+        unknown_minutes=unknown_s / 60.0,
+    )
+
+
+def gaps(connectors: Mapping[Place, Metered], minutes: Minutes, *, wanted: BoolArray) -> tuple[Gap, ...]:
+    """Connectors of which meters do not tell all, those that tell least first."""
+    found = []
+    for place, connector in connectors.items():
+        silent = np.flatnonzero(wanted & ~connector.is_told)
+        if len(silent):
+            found.append(Gap(place=place, start=minutes.instant(int(silent[0])), minutes=len(silent)))
+    return tuple(sorted(found, key=lambda gap: -gap.minutes))
+
+
+def _demand(depot: Depot, plan: Plan, connectors: Mapping[Place, Metered], minutes: Minutes) -> float | None:
+    """The demand charge of the metered peak; None where the night is not over or meters do not tell all."""
+    horizon = plan.horizon
+    whole = _course(connectors, minutes, connectors.keys())
+    if minutes.end < horizon.end or not bool(whole.is_told.all()) or horizon.step_s % 60:
+        return None
+    charging_kw = whole.metered_kw.reshape(horizon.steps, -1).mean(axis=1)
+    pv_kw = np.asarray(plan.site.pv_kw) if plan.site.pv_kw else np.zeros(horizon.steps)
+    net_kw = charging_kw + np.asarray(plan.site.base_load_kw) - pv_kw
+    return float(depot.tariff.demand_cost(net_kw, horizon))
+
+
+def _course(connectors: Mapping[Place, Metered], minutes: Minutes, of: Collection[Place]) -> Course:
+    parts = [connectors[place] for place in sorted(of) if place in connectors]
+    nothing = np.zeros(minutes.count)
+    return Course(
+        minutes=minutes,
+        metered_kw=sum((np.where(m.is_told, m.metered_kw, 0.0) for m in parts), nothing),
+        at_most_kw=sum((m.highest_kw for m in parts), nothing),
+        allowed_kw=sum((m.allowed_kw for m in parts), nothing),
+        is_told=np.all([m.is_told for m in parts], axis=0) if parts else np.ones(minutes.count, dtype=bool),
+    )
+
+
+def _peak(name: str, part: Course, *, base_kw: FloatArray, limit_kw: FloatArray, wanted: BoolArray) -> Peak:
+    minutes = part.minutes
+    if not wanted.any():
+        lowest = float(limit_kw.min()) if len(limit_kw) else 0.0
+        return Peak(
+            name=name,
+            verdict=Verdict.CANNOT_TELL,
+            metered_kw=0.0,
+            metered_at=None,
+            at_most_kw=0.0,
+            limit_kw=lowest,
+        )
+    metered_kw = np.where(wanted, part.metered_kw + base_kw, 0.0)
+    at_most_kw = np.where(wanted, part.at_most_kw + base_kw, 0.0)
+    highest = int(metered_kw.argmax())
+    allowed_kw = LIMIT_TOLERANCE * limit_kw
+    known, possible = np.flatnonzero(metered_kw > allowed_kw), np.flatnonzero(at_most_kw > allowed_kw)
+    verdict = Verdict.CONFIRMED
+    if len(possible):
+        verdict = Verdict.CONTRADICTED if len(known) else Verdict.CANNOT_TELL
+    over = known if len(known) else possible
+    return Peak(
+        name=name,
+        verdict=verdict,
+        metered_kw=float(metered_kw[highest]),
+        metered_at=minutes.instant(highest),
+        at_most_kw=float(at_most_kw.max()),
+        limit_kw=float(limit_kw[highest]),
+        over=tuple(minutes.instant(int(minute)) for minute in over),
+    )
