@@ -184,7 +184,17 @@ class _View:
 
     def rises(self, profiles: Sequence[LayerProfile]) -> BoolArray:
         """Where the profiles may allow more than the connector is sure to have been allowed before."""
-        return self.during(profiles).exceeds(self.lowest)
+        rising = self.during(profiles).exceeds(self.lowest)
+        return rising if self.holding.is_proven else rising | self._uncovered_by(profiles)
+
+    def _uncovered_by(self, profiles: Sequence[LayerProfile]) -> BoolArray:
+        """Where what is replaced held and the new does not: what lies beneath may have been lost unseen."""
+        uncovered = np.zeros(len(self.instants), dtype=np.bool_)
+        for new in profiles:
+            for old in (*self.holding.held, *self.holding.doubtful):
+                if old.profile_id == new.profile.profile_id:
+                    uncovered |= _holds_at(old, self.instants) & ~_holds_at(new.profile, self.instants)
+        return uncovered
 
     def _exposure(self, stack: Sequence[StationProfile]) -> Exposure:
         holding = self.holding
@@ -280,6 +290,10 @@ class _Load:
                 measure = room.bottleneck.measure
                 new_total = total - before.measured(measure) + after.measured(measure)
                 yield room, new_total, rises & (new_total > room.allowed + SLACK)
+
+
+def _holds_at(profile: StationProfile, instants: Sequence[datetime]) -> BoolArray:
+    return np.array([limit_at(profile, instant) is not None for instant in instants], dtype=np.bool_)
 
 
 def _with(stack: Sequence[StationProfile], new: StationProfile) -> tuple[StationProfile, ...]:

@@ -157,6 +157,23 @@ def test_a_degraded_charger_gets_one_profile_that_never_ends() -> None:
     assert all(len(stack) == 1 and stack[0].valid_to is None for stack in chargers.truth.values())
 
 
+def test_a_plan_that_ends_sooner_is_not_sent_to_a_charger_that_may_have_lost_what_lies_beneath() -> None:
+    depot, relative = three_vans(transformer_limit_kw=13.0), Capabilities(kind="relative")
+    first = planned(depot, {"V2": {1: 6.9, 2: 6.9, 3: 6.9}})
+    chargers = Chargers.on_day_one(depot, first, now=NOW, capabilities=relative)
+    settle(chargers)
+    # It has forgotten its floor and kept its plan, and nobody has been able to look since.
+    chargers.truth[CP2] = tuple(p for p in chargers.truth[CP2] if p.stack_level == 1)
+    chargers.known[CP2] = replace(chargers.known[CP2], is_proven=False)
+    chargers.want(planned(depot, {"V2": {3: 4.14}}), relative)
+    instants = chargers.instants()
+    before = chargers.overload(instants)
+    for write in chargers.decide().writes:
+        for wanted in write.profiles:
+            chargers.accept(write.place, wanted.profile)
+    assert all(np.all(excess <= before[name] + 1e-6) for name, excess in chargers.overload(instants).items())
+
+
 POWERS = st.lists(
     st.lists(st.sampled_from([0.0, 4.14, 6.9, 11.04]), min_size=STEPS, max_size=STEPS), min_size=3, max_size=3
 )
