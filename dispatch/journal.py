@@ -25,10 +25,13 @@ from dispatch.tables import (
     COMMANDS,
     EVENTS,
     EVIDENCE,
+    INSTALLED,
+    LEARNED,
     LESSONS,
     MESSAGES,
     PLANS,
     TRANSACTION_IDS,
+    UNANSWERED,
     WRITING,
     open_store,
 )
@@ -79,7 +82,7 @@ class Journal:
             "frame": redacted(frame),
         }
         with self._write() as connection:
-            connection.execute(MESSAGES.insert().values(values))
+            connection.execute(MESSAGES.insert(), values)
 
     def frames_known(self) -> set[tuple[str, str, str]]:
         """Charger, direction and message id of every raw frame that is kept."""
@@ -97,7 +100,7 @@ class Journal:
             "document": event.model_dump(mode="json"),
         }
         with self._write() as connection:
-            connection.execute(EVENTS.insert().values(values))
+            connection.execute(EVENTS.insert(), values)
 
     def events(self, *, since: datetime | None = None, kinds: Sequence[str] = ()) -> list[StationEvent]:
         """Events in the order in which they were recorded, those received at ``since`` included."""
@@ -185,7 +188,7 @@ class Journal:
             "payload": profile.model_dump(mode="json"),
         }
         with self._write() as connection:
-            return _new_id(connection.execute(COMMANDS.insert().values(values)))
+            return _new_id(connection.execute(COMMANDS.insert(), values))
 
     def finish_command(self, command_id: int, reply: Reply) -> None:
         """Write down what came of a command."""
@@ -216,35 +219,15 @@ class Journal:
 
     def installed(self, charger_id: str) -> list[tuple[StationProfile, Command]]:
         """The last accepted profile of every profile id on a charger: what it should be holding."""
-        last = (
-            sa.select(sa.func.max(COMMANDS.c.id))
-            .where(COMMANDS.c.charger_id == charger_id, COMMANDS.c.outcome == Outcome.ACCEPTED.value)
-            .group_by(COMMANDS.c.profile_id)
-        )
-        query = sa.select(COMMANDS).where(COMMANDS.c.id.in_(last)).order_by(COMMANDS.c.id)
-        return [(command.profile, command) for command in map(_command, self._rows(query))]
+        rows = self._rows(INSTALLED, charger_id=charger_id)
+        return [(command.profile, command) for command in map(_command, rows)]
 
     def unanswered(self, charger_id: str) -> list[Command]:
         """Commands later than the last accepted one of their profile id that may or may not have had effect.
 
         Those that timed out, and those during which the dispatcher itself died.
         """
-        later = COMMANDS.alias()
-        query = (
-            sa.select(COMMANDS)
-            .where(COMMANDS.c.charger_id == charger_id)
-            .where(COMMANDS.c.outcome.is_(None) | (COMMANDS.c.outcome == Outcome.NO_ANSWER.value))
-            .where(
-                ~sa.exists().where(
-                    later.c.charger_id == COMMANDS.c.charger_id,
-                    later.c.profile_id == COMMANDS.c.profile_id,
-                    later.c.id > COMMANDS.c.id,
-                    later.c.outcome == Outcome.ACCEPTED.value,
-                )
-            )
-            .order_by(COMMANDS.c.id)
-        )
-        return [_command(row) for row in self._rows(query)]
+        return [_command(row) for row in self._rows(UNANSWERED, charger_id=charger_id)]
 
     def learn(
         self, identity: Identity, lessons: Mapping[str, Lesson], *, charger_id: str, at: datetime
@@ -272,28 +255,21 @@ class Journal:
         What a charger has taught itself goes first, and what others teach after it has accepted a profile is not
         for it: it is served as it is. Of one that nobody can name: what it has taught itself.
         """
-        is_own = LESSONS.c.charger_id == charger_id
-        accepted = sa.select(sa.func.min(COMMANDS.c.id)).where(
-            COMMANDS.c.charger_id == charger_id, COMMANDS.c.outcome == Outcome.ACCEPTED.value
+        rows = self._rows(
+            LEARNED,
+            charger_id=charger_id,
+            vendor=identity.vendor.lower(),
+            model=identity.model.lower(),
+            firmware=identity.firmware,
+            is_known=identity.is_known,
         )
-        first_accepted_at = (
-            sa.select(COMMANDS.c.at).where(COMMANDS.c.id == accepted.scalar_subquery()).scalar_subquery()
-        )
-        is_for_it = first_accepted_at.is_(None) | (LESSONS.c.at < first_accepted_at)
-        query = (
-            sa.select(LESSONS)
-            .where(LESSONS.c.vendor == identity.vendor.lower(), LESSONS.c.model == identity.model.lower())
-            .where(LESSONS.c.firmware.is_not_distinct_from(identity.firmware))
-            .where(is_own | (is_for_it if identity.is_known else sa.false()))
-            .order_by(is_own, LESSONS.c.id)
-        )
-        return {row.lever: Lesson(value=row.value, because=row.because) for row in self._rows(query)}
+        return {row.lever: Lesson(value=row.value, because=row.because) for row in rows}
 
     def add_evidence(self, evidence: Evidence) -> None:
         """Keep one rung of a connector's ladder."""
         values = vars(evidence) | {"rung": evidence.rung.value, "verdict": evidence.verdict.value}
         with self._write() as connection:
-            connection.execute(EVIDENCE.insert().values(values))
+            connection.execute(EVIDENCE.insert(), values)
 
     def evidence(self, night: date) -> list[Evidence]:
         """All evidence of a night, oldest first."""
@@ -315,9 +291,9 @@ class Journal:
         with self.engine.connect().execution_options(**WRITING) as connection, connection.begin():
             yield connection
 
-    def _rows(self, query: sa.Select[Any]) -> Sequence[sa.Row[Any]]:
+    def _rows(self, query: sa.Select[Any], **values: object) -> Sequence[sa.Row[Any]]:
         with self.engine.connect() as connection:
-            return connection.execute(query).all()
+            return connection.execute(query, values).all()
 
     def _plan(self, query: sa.Select[Any]) -> Plan | None:
         rows = self._rows(query)
