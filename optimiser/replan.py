@@ -66,10 +66,15 @@ def replan(
         for row, (visit, soc) in enumerate(zip(plan.visits, known, strict=True))
         if soc is not None and _falls_behind(depot, night, plan, row, soc, now=now)
     ]
-    first = math.ceil(plan.horizon.position(now + timedelta(seconds=LEAD_S)))
-    if not behind or first >= plan.horizon.steps:
+    first = max(0, math.ceil(plan.horizon.position(now + timedelta(seconds=LEAD_S))))
+    if first >= plan.horizon.steps:
         return None
-    rest = _Rest(depot, night, plan, known, first=max(0, first), now=now)
+    # Who leaves before the next step cannot be helped any more.
+    start = plan.horizon.from_step(first).start
+    behind = [row for row in behind if plan.visits[row].departure > start]
+    if not behind:
+        return None
+    rest = _Rest(depot, night, plan, known, first=first, now=now)
     try:
         return rest.replanned(behind)
     except (SolverError, PlanRefusedError) as error:

@@ -122,6 +122,13 @@ def test_after_the_last_step_there_is_nothing_left_to_plan() -> None:
     assert replan(depot, night, plan, live(plan, soc_percent={"V1": 5.0}), now=at("11:58")) is None
 
 
+def test_who_leaves_before_the_next_step_cannot_be_helped() -> None:
+    """The vans leave at 07:42; what is decided at 07:35 begins at 07:45."""
+    depot, night, plan = a_depot_and_plan()
+    short = live(plan, soc_percent={"V2": 50.0})
+    assert replan(depot, night, plan, short, now=at("07:35")) is None
+
+
 def test_the_new_plan_keeps_every_rule_with_the_soc_it_found() -> None:
     depot, night, plan = a_depot_and_plan(limit_kw=20.0)
     now = plan.visits[0].arrival
