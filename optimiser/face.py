@@ -216,7 +216,8 @@ def what_if(
     the code is not worked out again. ``workers`` are processes, as many as pay off unless given; the table is the
     same for any number. A script calls this below ``if __name__ == "__main__":``.
 
-    Raises :class:`InputError` with all that is wrong with the changes, and what :func:`plan` raises.
+    Pictures of the table are in :mod:`optimiser.study_charts`. Raises :class:`InputError` with all that is wrong
+    with the changes, and what :func:`plan` raises.
 
     >>> import optimiser as opt
     >>> depot = opt.load_depot("data/parcel-12")
