@@ -24,6 +24,10 @@ NOW = datetime(2025, 11, 10, 12, tzinfo=UTC)
 SEEDS = pytest.mark.parametrize(("vehicles", "seeds"), [(20, 100), (200, 100), (1000, 20)])
 MOST_TIMES_THE_MEDIAN = 10.0
 
+BRANCHING_S = 10.0
+"""What branch and bound may take for a whole plan of few vans under a tight peak. Most nights do without and take
+hundredths of a second, so that the median says nothing of the few that are given more time to save money."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
@@ -53,7 +57,7 @@ def test_no_whole_plan_stalls(vehicles: int, seeds: int) -> None:
         return timed(lambda: plan_night(depot, night, created_at=NOW))[1]
 
     cases = every_tariff(vehicles, range(share_of(seeds)))
-    _judge("whole plan", vehicles, [_run(case, plan) for case in followed(cases)])
+    _judge("whole plan", vehicles, [_run(case, plan) for case in followed(cases)], allowed_s=BRANCHING_S)
 
 
 def _run(case: Case, measure: Callable[[Case], Elapsed]) -> Run:
@@ -63,7 +67,7 @@ def _run(case: Case, measure: Callable[[Case], Elapsed]) -> Run:
         return Run(case=case, elapsed=None)
 
 
-def _judge(what: str, vehicles: int, runs: Sequence[Run]) -> None:
+def _judge(what: str, vehicles: int, runs: Sequence[Run], *, allowed_s: float = 0.0) -> None:
     stalled = [str(run.case) for run in runs if run.elapsed is None]
     finished = {run.case: run.elapsed for run in runs if run.elapsed is not None}
     assert finished, f"not one {what} of {vehicles} vans came to an end"
@@ -79,7 +83,8 @@ def _judge(what: str, vehicles: int, runs: Sequence[Run]) -> None:
     if stalled:
         print(f"  stalled: {stalled}")
     assert stalled == []
-    assert max(cpu_s.values()) <= MOST_TIMES_THE_MEDIAN * float(np.median(list(cpu_s.values())))
+    median_s = float(np.median(list(cpu_s.values())))
+    assert max(cpu_s.values()) <= max(allowed_s, MOST_TIMES_THE_MEDIAN * median_s)
 
 
 def _line(name: str, seconds: dict[Case, float]) -> str:
