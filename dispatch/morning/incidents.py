@@ -25,10 +25,12 @@ from dispatch.morning.versions import Version
 from dispatch.safety import Place
 from dispatch.station import Outcome
 from optimiser.horizon import Horizon
-from optimiser.sentences import duration
+from optimiser.sentences import NAMED_AT_MOST, duration
 
 TOLD_ONE_BY_ONE = 3
 """A charger that was away more often than this is told of once, with all its absences."""
+AT_ONCE = timedelta(seconds=5)
+"""Sockets that are gone within this time of each other are gone for one reason."""
 READ_BACK_SAYS = "shows more than it should hold"
 METER_SAYS = "draws more than it is allowed"
 
@@ -51,9 +53,10 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Incident:
-    """One thing that went wrong at a charger, a connector or in the plan; ``until`` is when it was well again.
+    """One thing that went wrong at a charger, a connector or in the plan.
 
-    ``needs_a_person``: it was still so at the end of what is known.
+    ``until`` is when it was well again or, where ``needs_a_person``, when it was last seen to be wrong: then nothing
+    tells that it has mended itself.
     """
 
     kind: Kind
@@ -79,7 +82,7 @@ def incidents(
     found = [
         *_failed(facts.commands),
         *_contradicted(facts.evidence),
-        *_away(facts.events, horizon, end=end),
+        *_away(facts.events, horizon, end=end, wanted_until=_last_departure(facts, sessions, end)),
         *_boots(facts.events, sessions, horizon),
         *_from_outside(tonight),
         *_cleared(facts.evidence),
@@ -120,10 +123,11 @@ def _failure(run: Sequence[Command], following: Command | None) -> Incident:
         words += f": {reasons}"
     is_mended = following is not None and following.outcome is Outcome.ACCEPTED
     mended = ", and took it in the end" if is_mended else ""
+    end = following or last
     return Incident(
         kind=kind,
         at=first.at,
-        until=following.answered_at if is_mended and following is not None else None,
+        until=end.answered_at or end.at,
         where=str(Place(first.charger_id, first.profile.connector_id)),
         sentence=f"{words}{mended}",
         needs_a_person=following is None and last.outcome is not Outcome.ACCEPTED,
@@ -144,59 +148,125 @@ def _contradicted(evidence: Iterable[Evidence]) -> Iterator[Incident]:
                 yield Incident(
                     kind=Kind.CONTRADICTED,
                     at=run[0].at,
-                    until=None if following is None else following.at,
+                    until=(following or run[-1]).at,
                     where=str(place),
                     sentence=f"{says}{times}: {run[0].detail}",
                     needs_a_person=following is None,
                 )
 
 
-def _away(events: Iterable[StationEvent], horizon: Horizon, *, end: datetime) -> Iterator[Incident]:
-    """Chargers whose socket was gone."""
+def _last_departure(facts: NightFacts, sessions: Sequence[Session], end: datetime) -> datetime:
+    """Until when chargers are needed: the last planned departure, or the end of the last session."""
+    departures = [visit.departure for visit in facts.plan.visits]
+    return max([*departures, *(session.until or end for session in sessions)], default=end)
+
+
+def _away(
+    events: Iterable[StationEvent], horizon: Horizon, *, end: datetime, wanted_until: datetime
+) -> Iterator[Incident]:
+    """Chargers whose socket was gone, those that were gone together as one."""
     sockets: dict[str, list[Connected | Disconnected]] = {}
     for event in events:
         if isinstance(event, Connected | Disconnected):
             sockets.setdefault(event.charger_id, []).append(event)
+    by_charger: dict[str, list[_Absence]] = {}
     for charger_id, words in sockets.items():
-        absences: list[Incident] = []
         for number, event in enumerate(words):
             if not isinstance(event, Disconnected):
                 continue
             back = next((e.received_at for e in words[number + 1 :] if isinstance(e, Connected)), None)
             if event.received_at < end and (back is None or back > horizon.start):
-                absences.append(_absence(charger_id, event, back=back, end=end))
-        if len(absences) > TOLD_ONE_BY_ONE:
-            absences = [_often_away(absences, end=end)]
-        yield from absences
+                back = back if back is not None and back <= end else None
+                absence = _Absence(
+                    charger_id=charger_id, start=event.received_at, back=back, reason=event.reason
+                )
+                by_charger.setdefault(charger_id, []).append(absence)
+    every = sorted(
+        (one for of_charger in by_charger.values() for one in of_charger), key=lambda one: one.start
+    )
+    told = set()
+    for group in _together(every):
+        told |= {id(one) for one in group}
+        yield _all_away(group, wanted_until=wanted_until)
+    for of_charger in by_charger.values():
+        alone = [one for one in of_charger if id(one) not in told]
+        if len(alone) > TOLD_ONE_BY_ONE:
+            yield _often_away(alone, end=end, wanted_until=wanted_until)
+        else:
+            yield from (_once_away(one, wanted_until=wanted_until) for one in alone)
 
 
-def _absence(charger_id: str, event: Disconnected, *, back: datetime | None, end: datetime) -> Incident:
-    is_back = back is not None and back <= end
-    if is_back and back is not None:
-        how_long = f"was away for {_lasting(back - event.received_at)}"
-    else:
-        how_long = "lost its connection and did not come back"
+@dataclass(frozen=True, kw_only=True)
+class _Absence:
+    """A charger's socket was gone from ``start`` until it was ``back``, None where it did not come back."""
+
+    charger_id: str
+    start: datetime
+    back: datetime | None
+    reason: str
+
+    def is_missed(self, wanted_until: datetime) -> bool:
+        """Whether it did not come back although vehicles were still to leave."""
+        return self.back is None and self.start < wanted_until
+
+
+def _together(absences: Sequence[_Absence]) -> Iterator[list[_Absence]]:
+    """Absences of several chargers that began within seconds: that is the gateway or the network, not a charger."""
+    group: list[_Absence] = []
+    for absence in [*absences, None]:
+        if absence is not None and (not group or absence.start - group[-1].start <= AT_ONCE):
+            group.append(absence)
+            continue
+        if len({one.charger_id for one in group}) > TOLD_ONE_BY_ONE:
+            yield group
+        group = [] if absence is None else [absence]
+
+
+def _all_away(group: Sequence[_Absence], *, wanted_until: datetime) -> Incident:
+    chargers = sorted({one.charger_id for one in group})
+    lost = [one for one in group if one.back is None]
+    backs = [one.back for one in group if one.back is not None]
+    named = f"{', '.join(chargers[:NAMED_AT_MOST])}{' …' if len(chargers) > NAMED_AT_MOST else ''}"
+    words = f"lost their connections together ({named}): {group[0].reason}"
+    if backs:
+        words += f"; the last was back after {_lasting(max(backs) - group[0].start)}"
+    if lost:
+        words += f"; {len(lost)} did not come back" if backs else "; none came back"
     return Incident(
         kind=Kind.AWAY,
-        at=event.received_at,
-        until=back if is_back else None,
-        where=charger_id,
-        sentence=f"{how_long}: {event.reason}",
-        needs_a_person=not is_back,
+        at=group[0].start,
+        until=max(backs, default=None),
+        where=f"{len(chargers)} chargers",
+        sentence=words,
+        needs_a_person=any(one.is_missed(wanted_until) for one in group),
     )
 
 
-def _often_away(absences: Sequence[Incident], *, end: datetime) -> Incident:
-    together = sum(((one.until or end) - one.at for one in absences), timedelta())
-    last = absences[-1]
-    still = "" if last.until is not None else ", and did not come back"
+def _once_away(absence: _Absence, *, wanted_until: datetime) -> Incident:
+    how_long = "lost its connection and did not come back"
+    if absence.back is not None:
+        how_long = f"was away for {_lasting(absence.back - absence.start)}"
     return Incident(
         kind=Kind.AWAY,
-        at=absences[0].at,
-        until=last.until,
-        where=last.where,
+        at=absence.start,
+        until=absence.back,
+        where=absence.charger_id,
+        sentence=f"{how_long}: {absence.reason}",
+        needs_a_person=absence.is_missed(wanted_until),
+    )
+
+
+def _often_away(absences: Sequence[_Absence], *, end: datetime, wanted_until: datetime) -> Incident:
+    together = sum(((one.back or end) - one.start for one in absences), timedelta())
+    last = absences[-1]
+    still = "" if last.back is not None else ", and did not come back"
+    return Incident(
+        kind=Kind.AWAY,
+        at=absences[0].start,
+        until=last.back,
+        where=last.charger_id,
         sentence=f"lost its connection {len(absences)} times, {_lasting(together)} together{still}",
-        needs_a_person=last.needs_a_person,
+        needs_a_person=last.is_missed(wanted_until),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
@@ -134,9 +134,10 @@ def occupied(plan: Plan, sessions: Sequence[Session], minutes: Minutes) -> BoolA
     return is_wanted
 
 
-def course(connectors: Mapping[Place, Metered], minutes: Minutes) -> Course:
-    """The sums over all connectors."""
-    return _course(connectors, minutes, connectors.keys())
+def course(connectors: Mapping[Place, Metered], minutes: Minutes, *, wanted: BoolArray) -> Course:
+    """The sums over all connectors; outside the minutes that are ``wanted`` nothing is missed."""
+    found = _course(connectors, minutes, connectors.keys())
+    return replace(found, is_told=found.is_told | ~wanted)
 
 
 def peaks(
@@ -171,6 +172,8 @@ def spent(
     connectors: Mapping[Place, Metered],
     sessions: Sequence[Session],
     minutes: Minutes,
+    *,
+    wanted: BoolArray,
 ) -> Spent:
     """Energy and money by the meters, for the minutes that are over."""
     energy_kwh = sum((m.metered_kw for m in connectors.values()), np.zeros(minutes.count)) / 60.0
@@ -187,7 +190,7 @@ def spent(
     return Spent(
         energy_kwh=float(energy_kwh.sum()),
         energy=money,
-        demand=_demand(depot, plan, connectors, minutes),
+        demand=_demand(depot, plan, course(connectors, minutes, wanted=wanted)),
         unknown_minutes=unknown_s / 60.0,
     )
 
@@ -202,11 +205,10 @@ def gaps(connectors: Mapping[Place, Metered], minutes: Minutes, *, wanted: BoolA
     return tuple(sorted(found, key=lambda gap: -gap.minutes))
 
 
-def _demand(depot: Depot, plan: Plan, connectors: Mapping[Place, Metered], minutes: Minutes) -> float | None:
+def _demand(depot: Depot, plan: Plan, whole: Course) -> float | None:
     """The demand charge of the metered peak; None where the night is not over or meters do not tell all."""
     horizon = plan.horizon
-    whole = _course(connectors, minutes, connectors.keys())
-    if minutes.end < horizon.end or not bool(whole.is_told.all()) or horizon.step_s % 60:
+    if whole.minutes.end < horizon.end or not bool(whole.is_told.all()) or horizon.step_s % 60:
         return None
     charging_kw = whole.metered_kw.reshape(horizon.steps, -1).mean(axis=1)
     pv_kw = np.asarray(plan.site.pv_kw) if plan.site.pv_kw else np.zeros(horizon.steps)

@@ -95,7 +95,7 @@ def morning_report(depot: Depot, facts: NightFacts, *, now: datetime) -> Morning
             minutes=minutes,
             now=now,
         ),
-        spent=spent(depot, plan, connectors, sessions, minutes),
+        spent=spent(depot, plan, connectors, sessions, minutes, wanted=wanted),
         peaks=peaks(depot, plan, connectors, minutes, wanted=wanted),
         gaps=gaps(connectors, minutes, wanted=wanted),
         climbs=climbs(depot, facts),
@@ -108,7 +108,7 @@ def morning_report(depot: Depot, facts: NightFacts, *, now: datetime) -> Morning
             strangers=[session for session in sessions if id(session) not in matched],
             now=now,
         ),
-        course=course(connectors, minutes),
+        course=course(connectors, minutes, wanted=wanted),
         planned_kw=planned_kw(facts),
     )
 

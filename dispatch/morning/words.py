@@ -278,9 +278,7 @@ def _incidents(report: MorningReport) -> Headline:
     if not report.incidents:
         return Headline(text="Nothing else happened.", is_good=True)
     text = counted(len(report.incidents), "incident")
-    left = (
-        f", {open_ones} of them not mended by itself" if open_ones else ", all of them mended by themselves"
-    )
+    left = f", {open_ones} of them still open" if open_ones else ", none of them left open"
     return Headline(text=f"{text}{left}.", is_good=not open_ones)
 
 

@@ -207,7 +207,7 @@ def test_absences_and_boots_are_told_with_their_time() -> None:
         disconnected(time="01:00"),
         connected(time="01:20"),
         booted(time="01:20", firmware="2.0"),
-        disconnected(time="09:00"),
+        disconnected(time="07:00"),
     ]
     away, boot, gone = report_of(facts_of(events=events)).incidents
     assert away.sentence == "was away for 20 min: the socket was closed"
@@ -299,3 +299,14 @@ def test_an_override_of_a_session_that_nobody_can_name_is_told_all_the_same() ->
 def test_a_plan_from_after_its_night_is_that_of_a_rehearsal() -> None:
     later = replace(a_planned_night(), created_at=at("12:00") + timedelta(days=300))
     assert report_of(facts_of(later)).planned_kw.max() == pytest.approx(11.04)
+
+
+def test_chargers_that_are_gone_together_are_one_incident_and_none_once_everybody_has_left() -> None:
+    names = [f"CP{number}" for number in range(1, 6)]
+    events = [event for name in names for event in (connected(name), disconnected(name, time="08:00"))]
+    (incident,) = report_of(facts_of(events=events)).incidents
+    assert incident.where == "5 chargers"
+    assert incident.sentence == (
+        "lost their connections together (CP1, CP2, CP3, CP4, CP5): the socket was closed; none came back"
+    )
+    assert not incident.needs_a_person
