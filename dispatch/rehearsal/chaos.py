@@ -12,7 +12,6 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from datetime import time, timedelta
 from functools import partial
-from pathlib import Path
 from random import Random
 
 from dispatch.rehearsal.applied import scene_of
@@ -64,7 +63,7 @@ class Judged:
 def in_memory(setting: Setting, faults: Sequence[Fault]) -> Verdict:
     """A night in memory, and its verdict."""
     scene = scene_of(setting.depot, setting.night, faults)
-    return judge(play(scene, setting.plan, gear="memory", folder=Path()))
+    return judge(play(scene, setting.plan, gear="memory"))
 
 
 def many_nights(setting: Setting, *, count: int, seed: int) -> Iterator[Judged]:

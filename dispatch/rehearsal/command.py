@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import sys
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -97,11 +96,8 @@ def rehearse(
 def _one_night(terminal: Terminal, setting: Setting) -> Judged:
     scene = scene_of(setting.depot, setting.night, setting.always)
     chargers, date = len(setting.depot.chargers), setting.night.date
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        terminal.working(f"rehearsing the night of {date} with {chargers} charge points"),
-    ):
-        verdict = judge(play(scene, setting.plan, gear="sockets", folder=Path(folder)))
+    with terminal.working(f"rehearsing the night of {date} with {chargers} charge points"):
+        verdict = judge(play(scene, setting.plan, gear="sockets"))
     return Judged(number=0, faults=setting.always, verdict=verdict)
 
 

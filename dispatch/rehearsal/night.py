@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -41,25 +41,26 @@ DEBOUNCE_S = 5.0
 """How long a tick that an event calls for waits for more of the kind: chargers speak several times in a row. [s]"""
 CALL_TIMEOUT_S = 30.0
 TIMING = Timing(tick_s=METER_INTERVAL_S)
-STORES: Mapping[Gear, str] = {"memory": "sqlite://", "sockets": "sqlite:///rehearsal.db"}
+STORE = "sqlite://"
+"""In memory: on a disk the night would be spent waiting for it, a commit for every message."""
 RESTARTS = {"1.6": "Reboot", "2.0.1": "ImmediateReset"}
 """Why a session ends when its charger starts anew, in each version's word."""
 
 
-def play(scene: Scene, plan: Plan, *, gear: Gear, folder: Path) -> Happened:
+def play(scene: Scene, plan: Plan, *, gear: Gear) -> Happened:
     """A night with its stored plan, from before the first arrival until after the last departure.
 
-    In the gear ``sockets`` charge points dial in over WebSockets on loopback and the journal is a file in
-    ``folder``; in ``memory`` neither network nor disk is touched. What happens is the same.
+    In the gear ``sockets`` charge points dial in over WebSockets on loopback, in ``memory`` there is no network.
+    What happens is the same.
     """
-    return run_virtually(lambda: _Stage(scene, plan, gear=gear, folder=folder).play())
+    return run_virtually(lambda: _Stage(scene, plan, gear=gear).play())
 
 
 class _Stage:
     """One night while it goes on."""
 
-    def __init__(self, scene: Scene, plan: Plan, *, gear: Gear, folder: Path) -> None:
-        self._scene, self._plan, self._gear, self._folder = scene, plan, gear, folder
+    def __init__(self, scene: Scene, plan: Plan, *, gear: Gear) -> None:
+        self._scene, self._plan, self._gear = scene, plan, gear
         self._begin, self._end = bounds(scene)
         self._watch = Watch(begin=self._begin)
         self._heard: set[tuple[str, str, str]] = set()
@@ -68,7 +69,7 @@ class _Stage:
 
     async def play(self) -> Happened:
         clock = virtual_clock(self._begin)
-        journal = open_journal(STORES[self._gear], self._folder)
+        journal = open_journal(STORE, Path())
         journal.save_plan(self._plan)
         try:
             async with self._gateway(journal, _ordering(clock)) as (lines, stations):

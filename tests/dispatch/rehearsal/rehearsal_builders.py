@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 
@@ -46,11 +45,10 @@ def a_planned_night(
 def played(
     *faults: Fault,
     gear: Gear = "memory",
-    folder: Path | None = None,
     made: tuple[Depot, Night, Plan] | None = None,
 ) -> Happened:
     depot, night, plan = made or a_planned_night()
-    return play(scene_of(depot, night, faults), plan, gear=gear, folder=folder or Path())
+    return play(scene_of(depot, night, faults), plan, gear=gear)
 
 
 def verdict_on(*faults: Fault, made: tuple[Depot, Night, Plan] | None = None) -> Verdict:
