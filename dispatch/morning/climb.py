@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from dispatch.events import Booted
 from dispatch.evidence import Command, Evidence, Rung, Verdict
-from dispatch.identity import Identity
-from dispatch.known import identity_of, known_of
 from dispatch.morning.facts import NightFacts
+from dispatch.morning.proof import AUDIT_CLEARS, believed_rungs
 from dispatch.safety import Place
-from dispatch.station import ChargerState, Outcome
-from optimiser.depot import Charger, Depot
-
-AUDIT_CLEARS = "removing "
-"""How the evidence of an audit begins that has removed something; it is no rung of a profile of ours."""
+from dispatch.station import Outcome
+from optimiser.depot import Depot
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,14 +45,13 @@ def climbs(depot: Depot, facts: NightFacts) -> tuple[Climb, ...]:
     vehicles: dict[Place, list[str]] = {}
     for visit in facts.plan.visits:
         vehicles.setdefault(Place(visit.charger_id, visit.connector_id), []).append(visit.vehicle_id)
-    shows_what_holds = _shows_what_holds(depot, facts)
+    believed = believed_rungs(depot, facts)
     found = []
     for charger, connector in depot.connectors():
         place = Place(charger.id, connector.id)
         own = [c for c in commands.get(charger.id, ()) if c.profile.connector_id in {0, connector.id}]
         steps = _steps(facts, own, looks.get(place, ()))
-        believed = [Rung.METERED, Rung.READ_BACK] if charger.id in shows_what_holds else [Rung.METERED]
-        verdicts = {steps[rung].verdict for rung in believed}
+        verdicts = {steps[rung].verdict for rung in believed[charger.id]}
         is_settled = steps[Rung.ACCEPTED].verdict is Verdict.CONFIRMED
         found.append(
             Climb(
@@ -70,26 +64,6 @@ def climbs(depot: Depot, facts: NightFacts) -> tuple[Climb, ...]:
             )
         )
     return tuple(found)
-
-
-def _shows_what_holds(depot: Depot, facts: NightFacts) -> Collection[str]:
-    """Chargers whose read-back proves something; of others only the meter does."""
-    booted = {event.charger_id: event for event in facts.events if isinstance(event, Booted)}
-    return {
-        charger.id
-        for charger in depot.chargers
-        if known_of(charger, identity=_identity(charger, booted.get(charger.id))).capabilities.proof
-        == "read_back"
-    }
-
-
-def _identity(charger: Charger, booted: Booted | None) -> Identity:
-    if booted is None:
-        return identity_of(charger)
-    state = ChargerState(
-        charger_id=charger.id, vendor=booted.vendor, model=booted.model, firmware=booted.firmware
-    )
-    return identity_of(charger, state)
 
 
 def _steps(facts: NightFacts, commands: Sequence[Command], looks: Iterable[Evidence]) -> dict[Rung, Step]:

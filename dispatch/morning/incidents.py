@@ -18,8 +18,8 @@ from dispatch.events import (
     StationEvent,
 )
 from dispatch.evidence import Command, Evidence, Rung, Verdict
-from dispatch.morning.climb import AUDIT_CLEARS
 from dispatch.morning.facts import NightFacts
+from dispatch.morning.proof import AUDIT_CLEARS
 from dispatch.morning.sessions import Session
 from dispatch.morning.versions import Version
 from dispatch.safety import Place

@@ -12,6 +12,7 @@ from dispatch.evidence import Verdict
 from dispatch.morning.allowed import allowed_kw
 from dispatch.morning.facts import NightFacts
 from dispatch.morning.meters import BoolArray, Metering, Minutes, idle_spans, metering
+from dispatch.morning.proof import proven_minutes
 from dispatch.morning.sessions import Session, online_spans, readings_of
 from dispatch.safety import Place, bottlenecks
 from optimiser.depot import Depot
@@ -24,17 +25,21 @@ LIMIT_TOLERANCE = 1.01
 
 @dataclass(frozen=True, kw_only=True)
 class Metered:
-    """One connector's night: its meter, of which minutes the power is known, and what it was allowed. [kW]"""
+    """One connector's night: its meter, of which minutes the power is known, and what it was allowed. [kW]
+
+    ``proven_kw`` is the most it can have drawn by what is proven: what it was allowed, or full power.
+    """
 
     meter: Metering
     is_told: BoolArray
     metered_kw: FloatArray
     allowed_kw: FloatArray
+    proven_kw: FloatArray
 
     @property
     def highest_kw(self) -> FloatArray:
-        """What it may have drawn at most: metered where that is known, else what it was allowed. [kW]"""
-        return np.where(self.is_told, self.metered_kw, self.allowed_kw)
+        """What it may have drawn at most: metered where that is known, else what is proven. [kW]"""
+        return np.where(self.is_told, self.metered_kw, self.proven_kw)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,22 +105,20 @@ def metered_connectors(
     """The night of every connector of the depot."""
     readings, online = readings_of(facts.events), online_spans(facts.events)
     allowed = allowed_kw(depot, facts, sessions, minutes)
+    proven = proven_minutes(depot, facts, minutes)
     result: dict[Place, Metered] = {}
     for charger, connector in depot.connectors():
         place = Place(charger.id, connector.id)
         there = [session for session in sessions if session.place == place]
-        meter = metering(
-            readings.get(place, []),
-            there,
-            start=minutes.start,
-            full_kw=connector.full_power_kw(depot.site.voltage_v),
-        )
+        full_kw = connector.full_power_kw(depot.site.voltage_v)
+        meter = metering(readings.get(place, []), there, start=minutes.start, full_kw=full_kw)
         idle = idle_spans(online.get(charger.id, ()), there, minutes)
         result[place] = Metered(
             meter=meter,
             is_told=meter.told(minutes, idle=idle),
             metered_kw=meter.per_minute_kwh(minutes, allowed_kw=allowed[place]) * 60.0,
             allowed_kw=allowed[place],
+            proven_kw=np.where(proven[place], allowed[place], full_kw),
         )
     return result
 

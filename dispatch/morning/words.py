@@ -113,7 +113,7 @@ def peak(found: Peak) -> Headline:
     if found.verdict is Verdict.CONFIRMED:
         known = f"peaked at {power(found.metered_kw)} by its chargers' meters"
         if not found.is_told:
-            known += f", where they do not tell at {power(found.at_most_kw)} at most by what was accepted"
+            known += f", where they do not tell at {power(found.at_most_kw)} at most by what is proven"
         return Headline(text=f"{name} stayed within its limit: it {known}.", is_good=True)
     over = duration(len(found.over))
     if found.verdict is Verdict.CONTRADICTED:
