@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from optimiser.depot import Depot
 from optimiser.lp import SolverError
 from optimiser.night import Night
-from optimiser.planner import plan_night
+from optimiser.planner import plan_uncertified
 from optimiser.sweep.changes import Change, changed
 from optimiser.sweep.draws import drawn
 from optimiser.sweep.values import Value
@@ -59,7 +59,7 @@ def outcome(work: Work, combination: Combination) -> Outcome | Failure:
     depot, night = changed(work.depot, night, work.changes, combination.chosen)
     night = drawn(night, combination.seed)
     try:
-        plan = plan_night(depot, night, created_at=night.horizon.start)
+        plan = plan_uncertified(depot, night, created_at=night.horizon.start)
     except PlanRefusedError as error:
         return Failure(violations=error.violations)
     except SolverError as error:

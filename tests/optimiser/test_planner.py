@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
 import pytest
 
 from optimiser.depot import Charger
-from optimiser.planner import decide, plan_night
+from optimiser.planner import UNSOLVED, decide, plan_night, plan_uncertified
 from optimiser.problem import build_problem
 from optimiser.verify import PlanRefusedError, refuse_if_broken
 from tests.builders import a_depot, a_night, a_van, a_visit, an_ac_connector
@@ -89,3 +90,13 @@ def test_what_few_periods_leave_behind_is_said() -> None:
     depot = a_depot(vehicles=[a_van("V1")], chargers=[charger])
     plan = plan_night(depot, a_night(depot, visits=[a_visit("V1")], price_per_kwh=price), created_at=NOW)
     assert any("few periods of a profile" in warning for warning in plan.warnings)
+
+
+def test_without_its_certificate_a_plan_is_the_same() -> None:
+    depot = a_depot(transformer_limit_kw=12.0)
+    night = a_night(depot)
+
+    certified = plan_night(depot, night, created_at=NOW)
+    plan = plan_uncertified(depot, night, created_at=NOW)
+
+    assert plan == replace(certified, solver=UNSOLVED)

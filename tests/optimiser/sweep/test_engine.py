@@ -105,7 +105,7 @@ def test_what_is_in_the_cache_is_not_worked_out_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = swept({LIMIT: [6, 8], "vehicles": 2}, cache=tmp_path)
-    monkeypatch.setattr(outcome, "plan_night", None)
+    monkeypatch.setattr(outcome, "plan_uncertified", None)
 
     assert (
         swept({"vehicles": 2, LIMIT: [8, 6]}, cache=tmp_path)["cost"].tolist() == first["cost"].tolist()[::-1]
@@ -149,7 +149,7 @@ def test_the_rows_done_are_kept_where_a_night_has_no_plan(
         raise PlanRefusedError(("the limit is passed",))
 
     swept({LIMIT: 6}, cache=tmp_path)
-    monkeypatch.setattr(outcome, "plan_night", refused)
+    monkeypatch.setattr(outcome, "plan_uncertified", refused)
 
     with pytest.raises(PlanRefusedError) as error:
         swept({LIMIT: [6, 8]}, cache=tmp_path)
@@ -161,7 +161,7 @@ def test_a_solver_that_gives_up_says_where(monkeypatch: pytest.MonkeyPatch) -> N
     def unsolved(*_args: object, **_kw: object) -> None:
         raise SolverError("no proved optimum")
 
-    monkeypatch.setattr(outcome, "plan_night", unsolved)
+    monkeypatch.setattr(outcome, "plan_uncertified", unsolved)
 
     with pytest.raises(SolverError, match=r"2025-11-10, chargers\.CP1=drop: no proved optimum"):
         swept({"chargers.CP1": "drop"})
