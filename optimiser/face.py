@@ -23,7 +23,7 @@ from optimiser.night import Night
 from optimiser.plan import Plan
 from optimiser.planner import plan_night
 from optimiser.profiles import ChargingProfile
-from optimiser.sweep import Values, prepare
+from optimiser.sweep import Client, Values, prepare
 from optimiser.terminal import Terminal
 
 
@@ -193,6 +193,7 @@ def what_if(
     seeds: int = 0,
     cache: str | Path | None = None,
     workers: int | None = None,
+    client: Client | None = None,
 ) -> pd.DataFrame:
     """Plans nights under every combination of changes, on all cores: one row for each.
 
@@ -214,7 +215,8 @@ def what_if(
 
     ``cache`` is a folder in which outcomes are kept; what is there for the same depot, night, changes and version of
     the code is not worked out again. ``workers`` are processes, as many as pay off unless given; the table is the
-    same for any number. A script calls this below ``if __name__ == "__main__":``.
+    same for any number. A script calls this below ``if __name__ == "__main__":``. ``client`` is one of a Dask cluster
+    (``pip install depot-overnight[dask]``) whose workers have this version of the package: it plans there instead.
 
     Pictures of the table are in :mod:`optimiser.study_charts`. Raises :class:`InputError` with all that is wrong
     with the changes, and what :func:`plan` raises.
@@ -233,7 +235,7 @@ def what_if(
     sweep = prepare(depot, nights, changes, seeds=seeds)
     with Terminal(as_json=False).counting("planning nights", len(sweep.combinations)) as progress:
         folder = None if cache is None else Path(cache)
-        return sweep.solve(cache=folder, workers=workers, progress=progress)
+        return sweep.solve(cache=folder, workers=workers, progress=progress, client=client)
 
 
 def _name(shown: Plan) -> str:

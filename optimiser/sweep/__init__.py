@@ -6,5 +6,6 @@ planner as one function, and nothing of terminals or pictures.
 
 from optimiser.sweep.engine import COLUMNS, Progress, Sweep, prepare
 from optimiser.sweep.values import Values
+from optimiser.sweep.workers import Client
 
-__all__ = ["COLUMNS", "Progress", "Sweep", "Values", "prepare"]
+__all__ = ["COLUMNS", "Client", "Progress", "Sweep", "Values", "prepare"]

@@ -20,7 +20,7 @@ from optimiser.sweep.changes import Change, read_changes
 from optimiser.sweep.draws import AS_WRITTEN, has_spread
 from optimiser.sweep.outcome import Combination, Failure, Outcome, Work
 from optimiser.sweep.values import Values
-from optimiser.sweep.workers import outcomes, workers_for
+from optimiser.sweep.workers import Client, outcomes, outcomes_on, workers_for
 from optimiser.verify import PlanRefusedError
 
 Progress = Callable[[int], None]
@@ -41,7 +41,9 @@ class Sweep:
     work: Work
     combinations: tuple[Combination, ...]
 
-    def solve(self, *, cache: Path | None, workers: int | None, progress: Progress) -> pd.DataFrame:
+    def solve(
+        self, *, cache: Path | None, workers: int | None, progress: Progress, client: Client | None = None
+    ) -> pd.DataFrame:
         """The table. Raises :class:`InputError` where the cache's folder cannot be written to."""
         with ExitStack() as stack:
             try:
@@ -56,15 +58,20 @@ class Sweep:
                         )
                     ]
                 ) from error
-            return self._table(self._solved(store, workers=workers, progress=progress))
+            return self._table(self._solved(store, workers=workers, client=client, progress=progress))
 
-    def _solved(self, store: Cache, *, workers: int | None, progress: Progress) -> list[Outcome]:
+    def _solved(
+        self, store: Cache, *, workers: int | None, client: Client | None, progress: Progress
+    ) -> list[Outcome]:
         keys = list(self._keys()) if store.file is not None else [""] * len(self.combinations)
         missing = [place for place, key in enumerate(keys) if key not in store.known]
         progress(len(keys) - len(missing))
         todo = [self.combinations[place] for place in missing]
         found: dict[int, Outcome] = {}
-        solving = outcomes(self.work, todo, workers=workers or workers_for(len(todo)))
+        if client is None:
+            solving = outcomes(self.work, todo, workers=workers or workers_for(len(todo)))
+        else:
+            solving = outcomes_on(client, self.work, todo)
         for place, result in zip(missing, solving, strict=True):
             if isinstance(result, Failure):
                 raise self._error(self.combinations[place], result)

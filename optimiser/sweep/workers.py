@@ -1,4 +1,4 @@
-"""Many combinations on all cores: processes that are started clean, and rows in their order whoever is first."""
+"""Many combinations at once, on all cores or on a Dask cluster: rows in their order, whoever is first."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import signal
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from typing import Any, Protocol
 
 from optimiser.sweep.outcome import Combination, Failure, Outcome, Work, outcome
 
@@ -19,9 +20,39 @@ MOST_AT_ONCE = 8
 """Combinations that a worker is handed at once: few, so that all workers end together."""
 
 
+class Client(Protocol):
+    """What is asked of a cluster: ``distributed.Client`` is one."""
+
+    def scatter(self, data: Any, *, broadcast: bool, hash: bool) -> Any:  # noqa: A002 - its own name for it
+        """Something that all workers have, as a future."""
+
+    def map(self, func: Any, *iterables: Any, pure: bool, **kwargs: Any) -> Any:
+        """A future for each call, in their order."""
+
+    def cancel(self, futures: Any) -> Any:
+        """Takes back what is not done."""
+
+
 def workers_for(combinations: int) -> int:
     """How many processes are worth it on this machine: 1 means this one."""
     return max(1, min(_cores(), combinations // WORTH_A_WORKER))
+
+
+def outcomes_on(
+    client: Client, work: Work, combinations: Sequence[Combination]
+) -> Iterator[Outcome | Failure]:
+    """The same on a cluster, whose workers have this package in this version."""
+    held = client.scatter(work, broadcast=True, hash=False)
+    futures = client.map(_outcome, combinations, pure=False, work=held)
+    try:
+        for future in futures:
+            yield future.result()
+    finally:
+        client.cancel(futures)
+
+
+def _outcome(combination: Combination, *, work: Work) -> Outcome | Failure:
+    return outcome(work, combination)
 
 
 def _cores() -> int:
