@@ -12,7 +12,7 @@ from dispatch.composite import effective
 from dispatch.evidence import Command
 from dispatch.morning.facts import NightFacts
 from dispatch.morning.meters import Minutes
-from dispatch.morning.sessions import Session
+from dispatch.morning.sessions import Session, by_place
 from dispatch.safety import Place, Wiring
 from dispatch.station import Outcome, StationProfile
 from optimiser.depot import Depot
@@ -33,15 +33,18 @@ def allowed_kw(
         if command.outcome is Outcome.ACCEPTED and command.answered_at is not None
     ]
     accepted.sort(key=lambda command: command.answered_at or command.at)
+    there = by_place(sessions)
+    of_charger: dict[str, list[Command]] = {}
+    for command in accepted:
+        of_charger.setdefault(command.charger_id, []).append(command)
     result: dict[Place, FloatArray] = {}
     for charger, connector in depot.connectors():
         place = Place(charger.id, connector.id)
         wiring = Wiring(place=place, connector=connector, voltage_v=depot.site.voltage_v)
-        own = [
-            c for c in accepted if c.charger_id == charger.id and c.profile.connector_id in {0, connector.id}
-        ]
-        there = [session for session in sessions if session.place == place]
-        result[place] = _connector_kw(wiring, own, there, depot=depot, plan=facts.plan, minutes=minutes)
+        own = [c for c in of_charger.get(charger.id, ()) if c.profile.connector_id in {0, connector.id}]
+        result[place] = _connector_kw(
+            wiring, own, there.get(place, ()), depot=depot, plan=facts.plan, minutes=minutes
+        )
     return result
 
 

@@ -128,7 +128,7 @@ def _failure(run: Sequence[Command], following: Command | None) -> Incident:
         kind=kind,
         at=first.at,
         until=end.answered_at or end.at,
-        where=str(Place(first.charger_id, first.profile.connector_id)),
+        where=_where(first.charger_id, first.profile.connector_id),
         sentence=f"{words}{mended}",
         needs_a_person=following is None and last.outcome is not Outcome.ACCEPTED,
     )
@@ -308,8 +308,7 @@ def _from_outside(events: Iterable[StationEvent]) -> Iterator[Incident]:
                 words = f"reports {event.what}" + (f": {event.detail}" if event.detail else "")
             case _:
                 continue
-        connector_id = getattr(event, "connector_id", 0)
-        where = str(Place(event.charger_id, connector_id)) if connector_id else event.charger_id
+        where = _where(event.charger_id, getattr(event, "connector_id", 0))
         yield Incident(kind=Kind.OUTSIDE, at=event.received_at, where=where, sentence=words)
 
 
@@ -354,6 +353,11 @@ def _runs(entries: Sequence[T], *, key: Callable[[T], object]) -> Iterator[tuple
         if index == len(entries) or key(entries[index]) != key(entries[begin]):
             yield list(entries[begin:index]), entries[index] if index < len(entries) else None
             begin = index
+
+
+def _where(charger_id: str, connector_id: int) -> str:
+    """A connector; 0 is the charger itself."""
+    return str(Place(charger_id, connector_id)) if connector_id else charger_id
 
 
 def _lasting(time: timedelta) -> str:

@@ -13,7 +13,7 @@ from dispatch.morning.allowed import allowed_kw
 from dispatch.morning.facts import NightFacts
 from dispatch.morning.meters import BoolArray, Metering, Minutes, idle_spans, metering
 from dispatch.morning.proof import proven_minutes
-from dispatch.morning.sessions import Session, online_spans, readings_of
+from dispatch.morning.sessions import Session, by_place, online_spans, readings_of
 from dispatch.safety import Place, bottlenecks
 from optimiser.depot import Depot
 from optimiser.horizon import FloatArray
@@ -55,7 +55,7 @@ class Gap:
 class Peak:
     """The highest load at a limit, in minutes' means: ``metered_kw`` is what is known, ``at_most_kw`` what it can be.
 
-    ``verdict`` on the limit: contradicted where the known part alone was above it, confirmed where not even the
+    Both with the forecast base load where the limit ``carries_base_load``. ``verdict`` on the limit: contradicted where the known part alone was above it, confirmed where not even the
     most was. ``over`` are the minutes in which the known part was above, or, where nothing is known to have been,
     those in which it may have been. ``limit_kw`` is that of the minute of the peak.
     """
@@ -66,6 +66,7 @@ class Peak:
     metered_at: datetime | None
     at_most_kw: float
     limit_kw: float
+    carries_base_load: bool
     over: tuple[datetime, ...] = ()
 
     @property
@@ -106,10 +107,11 @@ def metered_connectors(
     readings, online = readings_of(facts.events), online_spans(facts.events)
     allowed = allowed_kw(depot, facts, sessions, minutes)
     proven = proven_minutes(depot, facts, minutes)
+    at_place = by_place(sessions)
     result: dict[Place, Metered] = {}
     for charger, connector in depot.connectors():
         place = Place(charger.id, connector.id)
-        there = [session for session in sessions if session.place == place]
+        there = at_place.get(place, [])
         full_kw = connector.full_power_kw(depot.site.voltage_v)
         meter = metering(readings.get(place, []), there, start=minutes.start, full_kw=full_kw)
         idle = idle_spans(online.get(charger.id, ()), there, minutes)
@@ -156,16 +158,24 @@ def peaks(
             base_kw=base_kw,
             limit_kw=minutes.from_steps(plan.site.limit_kw, step_s),
             wanted=wanted,
+            carries_base_load=True,
         )
     ]
     for bottleneck in bottlenecks(depot)[1:]:
         if bottleneck.measure == "kw":
-            taken_kw = (
-                base_kw + depot.site.reserve_kw if bottleneck.carries_base_load else np.zeros(minutes.count)
-            )
+            taken_kw = base_kw if bottleneck.carries_base_load else np.zeros(minutes.count)
             limit_kw = np.full(minutes.count, bottleneck.limit)
             part = _course(connectors, minutes, bottleneck.places)
-            found.append(_peak(bottleneck.name, part, base_kw=taken_kw, limit_kw=limit_kw, wanted=wanted))
+            found.append(
+                _peak(
+                    bottleneck.name,
+                    part,
+                    base_kw=taken_kw,
+                    limit_kw=limit_kw,
+                    wanted=wanted,
+                    carries_base_load=bottleneck.carries_base_load,
+                )
+            )
     return tuple(found)
 
 
@@ -231,7 +241,15 @@ def _course(connectors: Mapping[Place, Metered], minutes: Minutes, of: Collectio
     )
 
 
-def _peak(name: str, part: Course, *, base_kw: FloatArray, limit_kw: FloatArray, wanted: BoolArray) -> Peak:
+def _peak(
+    name: str,
+    part: Course,
+    *,
+    base_kw: FloatArray,
+    limit_kw: FloatArray,
+    wanted: BoolArray,
+    carries_base_load: bool,
+) -> Peak:
     minutes = part.minutes
     if not wanted.any():
         lowest = float(limit_kw.min()) if len(limit_kw) else 0.0
@@ -242,6 +260,7 @@ def _peak(name: str, part: Course, *, base_kw: FloatArray, limit_kw: FloatArray,
             metered_at=None,
             at_most_kw=0.0,
             limit_kw=lowest,
+            carries_base_load=carries_base_load,
         )
     metered_kw = np.where(wanted, part.metered_kw + base_kw, 0.0)
     at_most_kw = np.where(wanted, part.at_most_kw + base_kw, 0.0)
@@ -259,5 +278,6 @@ def _peak(name: str, part: Course, *, base_kw: FloatArray, limit_kw: FloatArray,
         metered_at=minutes.instant(highest),
         at_most_kw=float(at_most_kw.max()),
         limit_kw=float(limit_kw[highest]),
+        carries_base_load=carries_base_load,
         over=tuple(minutes.instant(int(minute)) for minute in over),
     )

@@ -77,8 +77,18 @@ def departures(
     visits = facts.plan.visits
     first = {_key(visit): visit for visit in facts.base.visits}
     matched = match(visits, sessions)
+    full_kw = {
+        Place(charger.id, connector.id): connector.full_power_kw(depot.site.voltage_v)
+        for charger, connector in depot.connectors()
+    }
     look = _Look(
-        depot=depot, connectors=connectors, readings=readings, online=online, minutes=minutes, now=now
+        depot=depot,
+        full_kw=full_kw,
+        connectors=connectors,
+        readings=readings,
+        online=online,
+        minutes=minutes,
+        now=now,
     )
     found = [
         look.departure(visit, first.get(_key(visit), visit), matched.get(row, ()))
@@ -93,10 +103,17 @@ def match(visits: Sequence[PlannedVisit], sessions: Iterable[Session]) -> dict[i
     A session whose tag names a vehicle is that vehicle's, wherever it was plugged in; any other one is of whoever was
     planned there, as every tick takes it to be.
     """
+    by_vehicle: dict[str, list[int]] = {}
+    by_place: dict[Place, list[int]] = {}
+    for row, visit in enumerate(visits):
+        by_vehicle.setdefault(visit.vehicle_id, []).append(row)
+        by_place.setdefault(Place(visit.charger_id, visit.connector_id), []).append(row)
     found: dict[int, list[Session]] = {}
     for session in sessions:
-        rows = [row for row, visit in enumerate(visits) if _may_be(session, visit)]
-        best = max(rows, key=lambda row: _nearness(session, visits[row]), default=None)
+        named = session.vehicle_id
+        rows = by_place.get(session.place, ()) if named is None else by_vehicle.get(named, ())
+        possible = [row for row in rows if _may_be(session, visits[row])]
+        best = max(possible, key=lambda row: _nearness(session, visits[row]), default=None)
         if best is not None:
             found.setdefault(best, []).append(session)
     return found
@@ -105,6 +122,7 @@ def match(visits: Sequence[PlannedVisit], sessions: Iterable[Session]) -> dict[i
 @dataclass(frozen=True, kw_only=True)
 class _Look:
     depot: Depot
+    full_kw: Mapping[Place, float]
     connectors: Mapping[Place, Metered]
     readings: Mapping[Place, Sequence[MeterReading]]
     online: Mapping[str, Sequence[Span]]
@@ -126,7 +144,7 @@ class _Look:
         per_kwh = 100.0 * vehicle.charge_efficiency / vehicle.battery_kwh
         lost_percent = 100.0 * self._preconditioned_kwh(visit, since) / vehicle.battery_kwh
         lowest = max(0.0, from_percent + gained_kwh * per_kwh - lost_percent)
-        full_kw = max(self._full_kw(session.place) for session in sessions)
+        full_kw = max(self.full_kw.get(session.place, 0.0) for session in sessions)
         highest = min(100.0, lowest + unknown_h * full_kw * per_kwh)
         return Departure(
             visit=visit,
@@ -195,11 +213,6 @@ class _Look:
         share = (visit.departure - since) / (visit.departure - begins)
         return visit.precondition_kwh * max(0.0, share)
 
-    def _full_kw(self, place: Place) -> float:
-        connectors = {Place(c.id, connector.id): connector for c, connector in self.depot.connectors()}
-        connector = connectors.get(place)
-        return 0.0 if connector is None else connector.full_power_kw(self.depot.site.voltage_v)
-
 
 def _key(visit: PlannedVisit) -> tuple[str, str, int, datetime]:
     return visit.vehicle_id, visit.charger_id, visit.connector_id, visit.arrival
@@ -207,9 +220,8 @@ def _key(visit: PlannedVisit) -> tuple[str, str, int, datetime]:
 
 def _may_be(session: Session, visit: PlannedVisit) -> bool:
     if session.vehicle_id is not None:
-        return session.vehicle_id == visit.vehicle_id and session.begin < visit.departure
-    is_there = session.place == Place(visit.charger_id, visit.connector_id)
-    return is_there and session.overlap_s(visit.arrival, visit.departure) > 0.0
+        return session.begin < visit.departure
+    return session.overlap_s(visit.arrival, visit.departure) > 0.0
 
 
 def _nearness(session: Session, visit: PlannedVisit) -> tuple[float, float]:

@@ -23,7 +23,7 @@ from dispatch.morning.loads import (
     spent,
 )
 from dispatch.morning.meters import Minutes
-from dispatch.morning.readiness import Departure, State, departures, match
+from dispatch.morning.readiness import Departure, State, departures
 from dispatch.morning.sessions import Session, online_spans, readings_of, sessions_of
 from dispatch.morning.versions import Override, Version, new_versions, overrides, planned_kw
 from optimiser.depot import Depot
@@ -35,7 +35,8 @@ from optimiser.plan import Plan
 class MorningReport:
     """A night as the store knows it at an instant. ``base`` is what it was begun with, ``plan`` its last plan.
 
-    ``planned_kw`` per step of the plan's horizon, by the version in force then.
+    ``planned_kw`` per step of the plan's horizon, by the version in force then. ``has_phase_limits``: there are limits
+    that no sum of meters can be held against.
     """
 
     plan: Plan
@@ -49,6 +50,7 @@ class MorningReport:
     versions: tuple[Version, ...]
     overrides: tuple[Override, ...]
     incidents: tuple[Incident, ...]
+    has_phase_limits: bool
     course: Course = field(repr=False)
     planned_kw: FloatArray = field(repr=False)
 
@@ -80,21 +82,22 @@ def morning_report(depot: Depot, facts: NightFacts, *, now: datetime) -> Morning
     connectors = metered_connectors(depot, facts, sessions, minutes)
     wanted = occupied(plan, sessions, minutes)
     versions = new_versions(facts.versions)
-    matched = {id(session) for found in match(plan.visits, sessions).values() for session in found}
+    leaving = departures(
+        depot,
+        facts,
+        sessions,
+        connectors=connectors,
+        readings=readings_of(facts.events),
+        online=online_spans(facts.events),
+        minutes=minutes,
+        now=now,
+    )
+    planned_for = {id(session) for one in leaving for session in one.sessions}
     return MorningReport(
         plan=plan,
         base=facts.base,
         at=now,
-        departures=departures(
-            depot,
-            facts,
-            sessions,
-            connectors=connectors,
-            readings=readings_of(facts.events),
-            online=online_spans(facts.events),
-            minutes=minutes,
-            now=now,
-        ),
+        departures=leaving,
         spent=spent(depot, plan, connectors, sessions, minutes, wanted=wanted),
         peaks=peaks(depot, plan, connectors, minutes, wanted=wanted),
         gaps=gaps(connectors, minutes, wanted=wanted),
@@ -105,9 +108,10 @@ def morning_report(depot: Depot, facts: NightFacts, *, now: datetime) -> Morning
             facts,
             sessions,
             versions=versions,
-            strangers=[session for session in sessions if id(session) not in matched],
+            strangers=[session for session in sessions if id(session) not in planned_for],
             now=now,
         ),
+        has_phase_limits=any(feeder.limit_per_phase_a is not None for feeder in depot.feeders),
         course=course(connectors, minutes, wanted=wanted),
         planned_kw=planned_kw(facts),
     )

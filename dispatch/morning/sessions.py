@@ -94,6 +94,14 @@ def sessions_of(events: Iterable[StationEvent], depot: Depot) -> tuple[Session, 
     return tuple(sorted(_with_ends(named), key=lambda session: session.begin))
 
 
+def by_place(sessions: Iterable[Session]) -> dict[Place, list[Session]]:
+    """The sessions of every connector that had any, in the order of their beginnings."""
+    found: dict[Place, list[Session]] = {}
+    for session in sessions:
+        found.setdefault(session.place, []).append(session)
+    return found
+
+
 def readings_of(events: Iterable[StationEvent]) -> dict[Place, list[MeterReading]]:
     """What every connector measured, in the order of the samples' own times."""
     found: dict[Place, list[MeterReading]] = {}

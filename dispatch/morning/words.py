@@ -111,7 +111,7 @@ def peak(found: Peak) -> Headline:
     if found.metered_at is None:
         return Headline(text=f"{name}: no vehicle was there yet, so there is no peak to tell.", is_good=False)
     if found.verdict is Verdict.CONFIRMED:
-        known = f"peaked at {power(found.metered_kw)} by its chargers' meters"
+        known = f"peaked at {power(found.metered_kw)} by its chargers' meters{_base_load(found)}"
         if not found.is_told:
             known += f", where they do not tell at {power(found.at_most_kw)} at most by what is proven"
         return Headline(text=f"{name} stayed within its limit: it {known}.", is_good=True)
@@ -124,6 +124,10 @@ def peak(found: Peak) -> Headline:
         f"was kept; what they leave open may have been {power(found.at_most_kw)}."
     )
     return Headline(text=text, is_good=False)
+
+
+def _base_load(found: Peak) -> str:
+    return " and the forecast base load" if found.carries_base_load else ""
 
 
 def departure_words(horizon: Horizon, one: Departure) -> str:
@@ -215,6 +219,8 @@ def gap_lines(report: MorningReport) -> Iterator[str]:
     left = sum(len(names) for _, names in lines[NAMED_AT_MOST:])
     if left:
         yield f"and {counted(left, 'connector')} more"
+    if report.has_phase_limits:
+        yield "limits per phase: chargers' meters are read as sums, so nobody can tell what a single phase carried"
 
 
 def _named(names: Sequence[str]) -> str:

@@ -14,7 +14,8 @@ from dispatch.morning.incidents import Kind
 from dispatch.morning.readiness import Basis, State
 from dispatch.morning.report import MorningReport
 from dispatch.station import Outcome
-from tests.builders import at
+from optimiser.depot import Charger, Feeder
+from tests.builders import a_depot, an_ac_connector, at
 from tests.dispatch.dispatch_builders import a_profile
 from tests.dispatch.morning_builders import (
     a_command,
@@ -333,3 +334,20 @@ def test_what_was_accepted_counts_only_as_long_as_it_is_proven(
     report = report_of(facts)
     other_kw = 11.04  # CP2, of which nothing is known
     assert report.course.at_most_kw[9 * 60] == pytest.approx(other_kw + most_kw)  # at 21:00
+
+
+def test_a_feeder_has_a_peak_of_its_own_and_phases_are_said_to_be_unknown() -> None:
+    feeders = [Feeder(id="north", limit_kw=10.0, limit_per_phase_a=63.0), Feeder(id="south", limit_kw=30.0)]
+    chargers = [
+        Charger(id=f"CP{number}", feeder=feeder.id, connectors=(an_ac_connector(),))
+        for number, feeder in enumerate(feeders, start=1)
+    ]
+    depot = a_depot(feeders=feeders, chargers=chargers)
+    report = report_of(a_good_night(), depot=depot)
+    assert [(peak.name, peak.verdict) for peak in report.peaks] == [
+        ("site", Verdict.CONFIRMED),
+        ("feeder north", Verdict.CONTRADICTED),
+        ("feeder south", Verdict.CONFIRMED),
+    ]
+    assert not report.is_ready_and_proven
+    assert "limits per phase" in " ".join(words.gap_lines(report))
