@@ -19,6 +19,7 @@ SLACK_KW = 1e-4
 """Less room than this is none: the decimals of a plan, added up. [kW]"""
 
 FORGETFUL = "the reserve for forgetful chargers"
+THE_VEHICLE = "the vehicle itself"
 FULL = "its full battery"
 CURVE = "its charge curve"
 PERIODS = "the steps and periods its charger can be set to"
@@ -60,7 +61,7 @@ def own_limit(depot: Depot, night: Night, row: int) -> str:
         is_connector = (
             connector.max_current_a <= vehicle.max_ac_current_a and connector.phases <= vehicle.ac_phases
         )
-    return f"connector {visit.charger_id}/{visit.connector_id}" if is_connector else "the vehicle itself"
+    return f"connector {visit.charger_id}/{visit.connector_id}" if is_connector else THE_VEHICLE
 
 
 def _elsewhere(

@@ -40,6 +40,12 @@ def more_at(depot: Depot, night: Night, limits: Sequence[str], amount: float) ->
     return replace(depot, feeders=tuple(map(raised, depot.feeders))), night
 
 
+def place_of(limit: str) -> str:
+    """What of the depot a limit belongs to: the phases of a feeder have one limit between them."""
+    feeder, is_phase, _ = limit.partition(" phase ")
+    return feeder + PER_PHASE if is_phase else limit
+
+
 def with_visits(night: Night, changes: Mapping[int, Visit]) -> Night:
     """The night with some of its visits exchanged, by their row."""
     visits = tuple(changes.get(row, visit) for row, visit in enumerate(night.visits))

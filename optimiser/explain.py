@@ -13,7 +13,7 @@ import numpy as np
 
 from optimiser import changes
 from optimiser.binding import FORGETFUL, binding_limits
-from optimiser.changes import PER_PHASE, TRANSFORMER
+from optimiser.changes import PER_PHASE, TRANSFORMER, place_of
 from optimiser.depot import Depot
 from optimiser.explanation import Binding, Explanation, Fix, Shortage, Span
 from optimiser.fix_words import (
@@ -27,7 +27,7 @@ from optimiser.fix_words import (
 from optimiser.night import Night
 from optimiser.plan import Plan
 from optimiser.problem import BoolArray, Problem, build_problem
-from optimiser.trials import Outcome, Trials
+from optimiser.trials import Outcome, Search, Trials
 
 EXPLAINED_AT_MOST = 5
 """For so many visits, those that miss the most, changes of their own are looked for."""
@@ -140,7 +140,7 @@ class _Search:
         known = list(places)
         while known:
             changed = changes.more_at(self._depot, self._night, known, float(self._problem.max_kw.sum()))
-            found = self._trials.outcome(changed)
+            found = self._trials.promise(changed, only_limits=True)
             if found is None:
                 break
             bound = [
@@ -159,7 +159,7 @@ class _Search:
         in_amperes = places[0].endswith(PER_PHASE)
         per_kw = 1000.0 / self._depot.site.voltage_v if in_amperes else 1.0
         most = per_kw * float(self._problem.max_kw.sum())
-        unlimited = self._trials.outcome(change(most))
+        unlimited = self._trials.promise(change(most), only_limits=True)
         if unlimited is None:
             return
         goal = self._goal(self._short) & unlimited.ready
@@ -169,7 +169,8 @@ class _Search:
         near = self._mean_missing_kw(goal, places) * (per_kw / 3.0 if in_amperes else 1.0)
         if near > MANY_GRAINS * grain:
             grain *= 10.0
-        found = self._trials.smallest(change, goal, amount=near, upper=most, step=grain)
+        search = Search(of=change, value=near, upper=most, step=grain, only_limits=True)
+        found = self._trials.smallest(search, goal)
         if found is None:
             return
         more, outcome = found
@@ -202,7 +203,7 @@ class _Search:
         steps = np.zeros(self._problem.steps, dtype=np.bool_)
         for row in np.flatnonzero(goal):
             for name, where in self._bound[int(row)].items():
-                if _place(name) in places or (name == FORGETFUL and TRANSFORMER in places):
+                if place_of(name) in places or (name == FORGETFUL and TRANSFORMER in places):
                     steps |= where
         missing_kwh = float((self._before.shortfall_kwh / self._problem.efficiency)[goal].sum())
         return missing_kwh / (self._problem.step_h * max(1, int(steps.sum())))
@@ -211,7 +212,7 @@ class _Search:
         """From when to when the changed plan goes beyond the old limits."""
         beyond = np.zeros(self._problem.steps, dtype=np.bool_)
         for capacity in self._problem.capacities:
-            if _place(capacity.name) in places:
+            if place_of(capacity.name) in places:
                 beyond |= capacity.weight @ outcome.power_kw > capacity.limit + 1e-3
         steps = np.flatnonzero(beyond)
         return self._span(int(steps[0]), int(steps[-1])) if steps.size else None
@@ -252,11 +253,11 @@ class _Search:
         def change(minutes: float) -> tuple[Depot, Night]:
             return self._depot, changes.later(self._night, row, minutes)
 
-        if self._trials.passing(change(most), goal) is None:
+        if not self._trials.may_pass(change(most), goal):
             return
         gain_kw = float(self._problem.max_kw[row] * self._problem.efficiency[row])
         near = min(float(most), 60.0 * visit.shortfall_kwh / gain_kw) if gain_kw > 0 else 1.0
-        found = self._trials.smallest(change, goal, amount=near, upper=most, step=1.0)
+        found = self._trials.smallest(Search(of=change, value=near, upper=most, step=1.0), goal)
         if found is not None:
             yield Fix(
                 kind="departure",
@@ -269,8 +270,10 @@ class _Search:
     def _connector(self, row: int) -> Iterator[Fix]:
         visit = self._plan.visits[row]
         for moved in changes.better_connectors(self._depot, self._night, row):
-            night = changes.with_visits(self._night, {row: moved})
-            found = self._trials.passing((self._depot, night), self._goal([row]))
+            changed = self._depot, changes.with_visits(self._night, {row: moved})
+            if not self._trials.may_pass(changed, self._goal([row])):
+                continue
+            found = self._trials.passing(changed, self._goal([row]))
             if found is not None:
                 yield Fix(
                     kind="connector",
@@ -290,7 +293,11 @@ class _Search:
         for times in PRIORITIES:
             priority = times * max(1.0, highest)
             first = {row: replace(visit, priority=priority)}
-            found = self._trials.outcome((self._depot, changes.with_visits(self._night, first)))
+            changed = self._depot, changes.with_visits(self._night, first)
+            promised = self._trials.promise(changed)
+            if promised is None or not promised.ready[row]:
+                continue
+            found = self._trials.outcome(changed)
             if found is not None and found.ready[row]:
                 others = self._worse(found)
                 yield Fix(
@@ -305,7 +312,7 @@ class _Search:
 
     def _alone_short(self, row: int) -> bool:
         """Whether a visit would be short also if it were alone: nobody can make way for it then."""
-        alone = self._trials.outcome((self._depot, replace(self._night, visits=(self._night.visits[row],))))
+        alone = self._trials.promise((self._depot, replace(self._night, visits=(self._night.visits[row],))))
         return alone is not None and not bool(alone.ready[0])
 
     def _worse(self, found: Outcome) -> Mapping[str, float]:
@@ -328,11 +335,5 @@ def _places(bound: Iterable[Mapping[str, BoolArray]]) -> list[str]:
         if name == FORGETFUL:
             places[TRANSFORMER] = None
         elif name == TRANSFORMER or name.startswith("feeder "):
-            places[_place(name)] = None
+            places[place_of(name)] = None
     return list(places)
-
-
-def _place(limit: str) -> str:
-    """What of the depot a limit belongs to: the phases of a feeder have one limit between them."""
-    feeder, is_phase, _ = limit.partition(" phase ")
-    return feeder + PER_PHASE if is_phase else limit

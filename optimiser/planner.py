@@ -52,11 +52,11 @@ class Decision:
         )
 
 
-def decide(problem: Problem) -> Decision:
-    """The optimum of a problem in set-points."""
+def decide(problem: Problem, *, branching: bool = True) -> Decision:
+    """The optimum of a problem in set-points; see :func:`~optimiser.setpoints.set_points`."""
     began_s = time.perf_counter()
     program = LinearProgram(problem)
-    power_kw = set_points(problem, program, program.solve())
+    power_kw = set_points(problem, program, program.solve(), branching=branching)
     unheld_kwh = 0.0
     if (periods_of(power_kw) > problem.max_periods).any():
         free_kwh = problem.shortfall_kwh(power_kw).sum()

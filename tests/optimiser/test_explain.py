@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 
 import pytest
 
@@ -52,6 +53,12 @@ def a_fed_depot() -> tuple[Depot, Night]:
     return depot, a_night(depot, visits=visits)
 
 
+@cache
+def of_the_fed_depot() -> Explanation:
+    """Many tests read it and none changes it."""
+    return explanation(*a_fed_depot())
+
+
 def test_a_night_on_which_all_are_ready_is_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     depot = a_depot()
     night = a_night(depot)
@@ -64,7 +71,7 @@ def test_a_night_on_which_all_are_ready_is_not_looked_at(monkeypatch: pytest.Mon
 
 def test_more_at_a_limit_is_the_least_that_gets_those_it_names_ready() -> None:
     depot, night = a_fed_depot()
-    limits = of_kind(explanation(depot, night), "limit")
+    limits = of_kind(of_the_fed_depot(), "limit")
 
     assert [(fix.limits, fix.unit, fix.vehicle_ids) for fix in limits] == [
         (("feeder F1",), "kW", ("V1", "V2")),
@@ -120,7 +127,7 @@ def test_another_connector_that_is_free_is_found() -> None:
 
 def test_a_vehicle_that_is_put_first_says_who_pays_for_it() -> None:
     depot, night = a_fed_depot()
-    (fix,) = of_kind(explanation(depot, night), "priority")
+    (fix,) = of_kind(of_the_fed_depot(), "priority")
 
     row = [visit.vehicle_id for visit in night.visits].index(fix.vehicle_ids[0])
     first = replace(night.visits[row], priority=fix.amount)
@@ -132,7 +139,7 @@ def test_a_vehicle_that_is_put_first_says_who_pays_for_it() -> None:
 
 def test_what_can_be_asked_instead_can_be_reached() -> None:
     depot, night = a_fed_depot()
-    (fix,) = of_kind(explanation(depot, night), "required_soc")
+    (fix,) = of_kind(of_the_fed_depot(), "required_soc")
     asked = fix.required_soc_percent or {}
 
     visits = {
@@ -151,7 +158,7 @@ def test_what_can_be_asked_instead_can_be_reached() -> None:
 
 def test_a_shortage_says_who_how_much_and_why() -> None:
     depot, night = a_fed_depot()
-    found = explanation(depot, night)
+    found = of_the_fed_depot()
 
     worst = found.shortages[0]
     plan = planned(depot, night)
