@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,6 +14,9 @@ from optimiser.depot import Depot
 from optimiser.inputs import InputError, Problem
 from optimiser.night import Night
 from optimiser.terminal import Terminal
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 DECIMALS = {"readiness": 3, "cost": 2, "energy": 2, "demand": 2, "peak_kw": 1, "shortfall_kwh": 1}
 """Digits behind the point in the table for people; a program gets all."""
@@ -98,10 +101,9 @@ def what_if(
         table.to_csv(out, index=False)
     rows = table.assign(night=table["night"].map(str)).to_dict("records")
     headers = list(table.columns)
-    numbers = [number for number, header in enumerate(headers) if header != "night"]
-    terminal.table(
-        headers, [[_cell(header, row[header]) for header in headers] for row in rows], numbers=numbers
-    )
+    shown = [header for header in headers if header not in _silent(table)]
+    numbers = [number for number, header in enumerate(shown) if header != "night"]
+    terminal.table(shown, [[_cell(header, row[header]) for header in shown] for row in rows], numbers=numbers)
     terminal.document(
         {
             "depot": depot.name,
@@ -140,6 +142,12 @@ def _unwritable(out: Path) -> list[Problem]:
             )
         ]
     return []
+
+
+def _silent(table: pd.DataFrame) -> set[str]:
+    """Columns that tell people nothing: the seed where nothing is drawn, parts of a cost that has one part."""
+    silent = set() if table["seed"].any() else {"seed"}
+    return silent if table["demand"].any() else silent | {"energy", "demand"}
 
 
 def _cell(header: str, value: object) -> str:

@@ -16,8 +16,8 @@ from optimiser.sweep.outcome import Combination, Failure, Outcome, Work, outcome
 WORTH_A_WORKER = 20
 """Combinations for each worker from which it is worth starting: it takes a second to load what 20 nights take."""
 
-MOST_AT_ONCE = 8
-"""Combinations that a worker is handed at once: few, so that all workers end together."""
+MOST_AT_ONCE = 2
+"""Combinations that a worker is handed at once: few, so that all end together, and soon where they are stopped."""
 
 
 class Client(Protocol):

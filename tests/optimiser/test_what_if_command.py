@@ -38,14 +38,23 @@ def test_the_command_starts_without_what_only_a_sweep_needs() -> None:
 
 
 def test_people_get_one_table_and_progress_steps_aside(folder: Path) -> None:
-    result = called(folder, "--set", f"{LIMIT}=20:40:10", "--set", "tariff.demand_charge_per_kw=0,21.93")
+    result = called(folder, "--set", f"{LIMIT}=20:40:10", "--set", "tariff.peak_so_far_kw=0,20")
 
     header, *rows = result.stdout.splitlines()
     assert result.exit_code == 0
-    assert header.split()[:4] == [LIMIT, "tariff.demand_charge_per_kw", "night", "seed"]
-    assert [row.split()[:3] for row in rows[:2]] == [["20", "0", "2025-11-10"], ["20", "21.93", "2025-11-10"]]
+    assert header.split()[:4] == [LIMIT, "tariff.peak_so_far_kw", "night", "ready"]
+    assert header.split()[-4:] == ["energy", "demand", "peak_kw", "shortfall_kwh"]
+    assert [row.split()[:3] for row in rows[:2]] == [["20", "0", "2025-11-10"], ["20", "20", "2025-11-10"]]
     assert len(rows) == 6
     assert "planning nights: 6 of 6" in result.stderr
+
+
+def test_people_are_not_shown_what_says_nothing(folder: Path) -> None:
+    no_charge = ("--set", "tariff.demand_charge_per_kw=0")
+
+    header = called(folder, *no_charge).stdout.splitlines()[0].split()
+
+    assert header[1:] == ["night", "ready", "departures", "readiness", "cost", "peak_kw", "shortfall_kwh"]
 
 
 def test_programs_get_one_document_with_all_digits(folder: Path, tmp_path: Path) -> None:
