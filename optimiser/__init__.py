@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from optimiser.night import Night
     from optimiser.plan import Plan
     from optimiser.profiles import ChargingProfile
+    from optimiser.valuation import worth
 
 __all__ = [
     "ChargingProfile",
@@ -41,6 +42,7 @@ __all__ = [
     "plan",
     "plug_and_charge",
     "what_if",
+    "worth",
 ]
 
 _HOMES = {
@@ -57,6 +59,7 @@ _HOMES = {
     "plan": "optimiser.face",
     "plug_and_charge": "optimiser.baselines",
     "what_if": "optimiser.face",
+    "worth": "optimiser.valuation",
 }
 """Where each public name lives."""
 

@@ -37,6 +37,7 @@ from optimiser.plan import Plan, wired
 from optimiser.plan_text import say_departures, say_periods, say_plan
 from optimiser.planner import plan_night
 from optimiser.profiles import charging_profiles
+from optimiser.show_worth import with_worth
 from optimiser.terminal import Terminal
 from optimiser.verify import PlanRefusedError
 
@@ -236,6 +237,7 @@ def show(terminal: Terminal, source: Path, *, night: str | None, around: Surroun
         depot = load_depot(source)
         stored = _stored_plan(source, depot, night, around)
         profiles = charging_profiles(wired(stored, depot))
+        stored = with_worth(stored, depot, source)
     else:
         if night is not None:
             raise _input_error(

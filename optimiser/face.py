@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import overload
 
@@ -25,6 +26,7 @@ from optimiser.planner import plan_night
 from optimiser.profiles import ChargingProfile
 from optimiser.sweep import Client, Values, prepare
 from optimiser.terminal import Terminal
+from optimiser.valuation import worth
 
 
 def plan(depot: Depot, night: Night, *, created_at: datetime | None = None) -> Plan:
@@ -32,7 +34,8 @@ def plan(depot: Depot, night: Night, *, created_at: datetime | None = None) -> P
 
     Energy first (least priority-weighted shortfall), then money, then early rather than late. No night is
     "infeasible": what cannot be delivered is ``shortfall_kwh`` of the visits, and ``explain()`` of the plan says
-    why and what would help. ``baseline`` of the plan holds what plug-and-charge would have done. ``created_at`` is now unless given.
+    why and what would help; its ``worth()``, asked for, what more of anything would be worth. ``baseline`` of the
+    plan holds what plug-and-charge would have done. ``created_at`` is now unless given.
 
     Raises :class:`~optimiser.verify.PlanRefusedError` if the plan does not stand up to the independent check,
     and :class:`~optimiser.lp.SolverError` if no optimum was found in time.
@@ -51,7 +54,11 @@ def plan(depot: Depot, night: Night, *, created_at: datetime | None = None) -> P
     0.0
     """
     planned = explained(plan_night(depot, night, created_at=created_at or datetime.now(UTC)), depot, night)
-    return replace(planned, baseline=baselines.compare(planned, baselines.plug_and_charge(depot, night)))
+    return replace(
+        planned,
+        baseline=baselines.compare(planned, baselines.plug_and_charge(depot, night)),
+        asked=partial(worth, depot, night),
+    )
 
 
 def compare(*plans: Plan, **named: Plan) -> pd.DataFrame:

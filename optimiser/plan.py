@@ -15,6 +15,7 @@ from optimiser.cost import Cost
 from optimiser.depot import Depot
 from optimiser.display import Card, counted, warned
 from optimiser.explanation import Explained, Explanation
+from optimiser.gains import Valued, worth_of
 from optimiser.horizon import Horizon, format_instant
 from optimiser.series import LIMIT_SLACK_KW, Series, SiteSeries
 from optimiser.units import NOMINAL_VOLTAGE_V
@@ -96,7 +97,7 @@ class Solver:
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class Plan(Explained):
+class Plan(Explained, Valued):
     """The plan of a night: what every vehicle draws in every step, what that costs, who is short.
 
     ``visits`` in the order of the night's; ``site`` and ``feeders`` their load and limits per step [kW];
@@ -265,36 +266,40 @@ class Plan(Explained):
     def to_document(self) -> dict[str, Any]:
         """The plan as the JSON document ``depot-plan/1``; instants in the depot's local time with offset."""
         local = self.horizon.local
-        return {
-            "schema": SCHEMA,
-            "depot": self.depot,
-            "night": self.night.isoformat(),
-            "created_at": format_instant(self.created_at),
-            "inputs_sha256": self.inputs_sha256,
-            "horizon": {
-                "start": local(self.horizon.start).isoformat(),
-                "step_s": self.horizon.step_s,
-                "steps": self.horizon.steps,
-                "timezone": self.horizon.timezone,
-            },
-            "visits": [
-                vars(visit)  # asdict copies every number of every step: five times as long
-                | {
-                    "arrival": local(visit.arrival).isoformat(),
-                    "departure": local(visit.departure).isoformat(),
-                    "power_kw": list(visit.power_kw),
-                }
-                for visit in self.visits
-            ],
-            "site": {name: list(values) for name, values in vars(self.site).items()},
-            "feeders": {name: _series_document(series) for name, series in self.feeders.items()},
-            "cost": asdict(self.cost),
-            "peak_kw": self.peak_kw,
-            "solver": asdict(self.solver),
-            "baseline": dict(self.baseline),
-            "warnings": list(self.warnings),
-            "connectors": [dict(vars(connector)) for connector in self.connectors],
-        } | self.explanation_document()
+        return (
+            {
+                "schema": SCHEMA,
+                "depot": self.depot,
+                "night": self.night.isoformat(),
+                "created_at": format_instant(self.created_at),
+                "inputs_sha256": self.inputs_sha256,
+                "horizon": {
+                    "start": local(self.horizon.start).isoformat(),
+                    "step_s": self.horizon.step_s,
+                    "steps": self.horizon.steps,
+                    "timezone": self.horizon.timezone,
+                },
+                "visits": [
+                    vars(visit)  # asdict copies every number of every step: five times as long
+                    | {
+                        "arrival": local(visit.arrival).isoformat(),
+                        "departure": local(visit.departure).isoformat(),
+                        "power_kw": list(visit.power_kw),
+                    }
+                    for visit in self.visits
+                ],
+                "site": {name: list(values) for name, values in vars(self.site).items()},
+                "feeders": {name: _series_document(series) for name, series in self.feeders.items()},
+                "cost": asdict(self.cost),
+                "peak_kw": self.peak_kw,
+                "solver": asdict(self.solver),
+                "baseline": dict(self.baseline),
+                "warnings": list(self.warnings),
+                "connectors": [dict(vars(connector)) for connector in self.connectors],
+            }
+            | self.explanation_document()
+            | self.worth_document()
+        )
 
     def to_json(self) -> str:
         """The document as text, one line per key of the second level, so that it can be read and compared."""
@@ -347,6 +352,7 @@ class Plan(Explained):
             baseline=document["baseline"],
             warnings=tuple(document["warnings"]),
             connectors=tuple(PlannedConnector(**connector) for connector in connectors),
+            valued=worth_of(document, Horizon(**horizon)),
             explanation=Explanation.from_document(document.get("explanation", {})),
         )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from optimiser import sentences
+from optimiser.gains import HEADERS
 from optimiser.plan import Plan
 from optimiser.profiles import ChargingProfile
 from optimiser.terminal import Terminal
@@ -28,6 +29,9 @@ def say_plan(terminal: Terminal, shown: Plan) -> None:
         terminal.say()
         for said, text in shown.explanation.told():
             terminal.say(f"{said}: {text}")
+    if shown.valued is not None and shown.valued.told():
+        terminal.say()
+        terminal.table(HEADERS, shown.valued.told(), numbers={2, 3})
 
 
 def say_departures(terminal: Terminal, shown: Plan) -> None:

@@ -4,6 +4,6 @@
 """
 
 from optimiser.lp.live import SolverError
-from optimiser.lp.program import LinearProgram, Optimum
+from optimiser.lp.program import LinearProgram, Optimum, Priced
 
-__all__ = ["LinearProgram", "Optimum", "SolverError"]
+__all__ = ["LinearProgram", "Optimum", "Priced", "SolverError"]

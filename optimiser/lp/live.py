@@ -75,6 +75,16 @@ class LiveSolver:
         """The value of every column."""
         return np.array(self._highs.getSolution().col_value)[: len(self._columns)]
 
+    @property
+    def row_prices(self) -> FloatArray:
+        """What the objective grows by where a row's binding bound grows by one; 0 where none binds."""
+        return np.array(self._highs.getSolution().row_dual)
+
+    @property
+    def column_prices(self) -> FloatArray:
+        """The same for the bounds of every column."""
+        return np.array(self._highs.getSolution().col_dual)[: len(self._columns)]
+
     def set_costs(self, costs: FloatArray) -> None:
         """New costs for all columns."""
         self._highs.changeColsCost(len(costs), self._columns[: len(costs)], costs)

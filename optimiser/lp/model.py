@@ -50,7 +50,8 @@ class NightModel:
     """A problem written down in PuLP. Columns are numbered as they are added, and so are rows.
 
     ``powers`` are the first columns, in the order of ``places`` (visit, step); ``shortfalls`` and ``spares``
-    follow, one per visit. ``money`` is the cost of every column, shape (columns,).
+    follow, one per visit. ``money`` is the cost of every column, shape (columns,). ``energy_rows`` has a row per
+    visit, ``limit_rows`` one per ``limit_places`` (capacity, step), ``peak_rows`` one per demand and interval.
     """
 
     def __init__(self, problem: Problem) -> None:
@@ -58,6 +59,7 @@ class NightModel:
         self.model = pulp.LpProblem("depot_night", pulp.LpMinimize)
         self.variables: list[Any] = []
         self.families: list[Family] = []
+        self.peak_rows: list[IntArray] = []
         self._rows = 0
         self._money: dict[int, float] = {}
         self.places = np.nonzero(problem.drawable)
@@ -131,6 +133,7 @@ class NightModel:
             for columns, short, spare in zip(self._of_visit, self.shortfalls, self.spares, strict=True)
         ]
         self._add("energy", rows, lambda problem: problem.need_kwh, equal=True)
+        self.energy_rows = self.families[-1].rows
 
     def _add_full(self) -> None:
         """A battery that is preconditioned at the end has no room before for what that will consume."""
@@ -234,6 +237,7 @@ class NightModel:
             return np.asarray(everything[numbers, steps])
 
         self._add("limit", rows, limits)
+        self.limit_rows, self.limit_places = self.families[-1].rows, (numbers, steps)
 
     def _add_energy_costs(self) -> None:
         """Energy costs its price; where the roof gives a surplus, its part costs what selling it would bring.
@@ -290,6 +294,7 @@ class NightModel:
             return demand.so_far_kw - np.array(base)
 
         self._add(f"peak_{number}", rows, limits)
+        self.peak_rows.append(self.families[-1].rows)
 
 
 def like_visits(problem: Problem) -> tuple[IntArray, FloatArray]:

@@ -48,6 +48,23 @@ class Optimum:
     money: float
 
 
+@dataclass(frozen=True, kw_only=True)
+class Priced:
+    """The least value of a night, and by how much a little more of everything that binds would lower it, per unit.
+
+    ``limit`` (C, T) per unit of each capacity, ``secured`` (T,) per kW of what forgetful chargers leave, ``power``
+    (V, T) per kW of highest power, all ≥ 0. ``peak`` (T,) and ``need`` (V,) are by how much a kW more of load and a
+    kWh more of need would raise it. They are derivatives: how far they hold is seen by solving again.
+    """
+
+    value: float
+    limit: FloatArray
+    secured: FloatArray
+    power: FloatArray
+    peak: FloatArray
+    need: FloatArray
+
+
 class LinearProgram:
     """The LP of a night, built once; solved, then solved again with other limits from where it stood."""
 
@@ -157,6 +174,46 @@ class LinearProgram:
         self._limit_shortfalls(np.minimum(shortfall_kwh + SHORTFALL_SLACK_KWH, problem.need_kwh))
         self._live.set_costs(self._costs(0.0))
         return self._settled().money
+
+    def priced(
+        self, problem: Problem, highest_kw: FloatArray, shortfall_kwh: FloatArray | None = None
+    ) -> Priced | None:
+        """The least money with at most ``shortfall_kwh`` (V,); without that, the least weighted shortfall at any price.
+
+        For other limits of the same visits and steps, and powers up to ``highest_kw`` (V,); tie-breaks left out. None
+        if it cannot be done.
+        """
+        self.aim_at(problem)
+        upper_kw = np.broadcast_to(highest_kw[:, None], problem.present.shape)
+        self._bound_powers((np.zeros_like(upper_kw), upper_kw))
+        if shortfall_kwh is None:
+            unit, costs = 1.0, np.zeros_like(self._model.money)
+            costs[self._model.shortfalls] = problem.priority
+        else:
+            self._limit_shortfalls(np.minimum(shortfall_kwh + SHORTFALL_SLACK_KWH, problem.need_kwh))
+            unit, costs = self._money_scale, self._costs(0.0)
+        self._live.set_costs(costs)
+        if not self._settle():
+            return None
+        values, by_row = self._live.values, self._live.row_prices / unit
+        limit, secured = np.zeros((len(problem.capacities), problem.steps)), np.zeros(problem.steps)
+        limit[self._model.limit_places] = -by_row[self._model.limit_rows]
+        for row, (step, _) in self._security_rows.items():
+            secured[step] -= by_row[row]
+        peak = np.zeros(problem.steps)
+        for demand, rows in zip(problem.demands, self._model.peak_rows, strict=True):
+            for (first, stop), row in zip(demand.intervals, rows, strict=True):
+                peak[first:stop] -= by_row[row] / (stop - first)
+        power = np.zeros_like(problem.present)
+        power[self._model.places] = -self._live.column_prices[self._model.powers] / unit
+        return Priced(
+            value=float(costs @ values) / unit,
+            limit=limit.clip(0.0),
+            secured=secured.clip(0.0),
+            power=power.clip(0.0),
+            peak=peak.clip(0.0),
+            need=by_row[self._model.energy_rows],
+        )
 
     # -- costs and bounds ----------------------------------------------------------------------------------
 

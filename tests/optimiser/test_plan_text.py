@@ -6,6 +6,7 @@ import pytest
 
 from optimiser.baselines import compare, plug_and_charge
 from optimiser.explain import explained
+from optimiser.gains import Gain, Worth
 from optimiser.plan import Plan
 from optimiser.plan_text import say_departures, say_periods, say_plan
 from optimiser.planner import plan_night
@@ -87,3 +88,14 @@ def test_a_short_night_says_why_and_what_helps(capsys: pytest.CaptureFixture[str
         line.startswith("why: V1 leaves CP1/1 at Tue 04:30 with 79 % instead of 90 %") for line in lines
     )
     assert any(line.startswith("helps: V1 leaves 43 min later, at Tue 05:13") for line in lines)
+
+
+def test_what_more_would_be_worth_is_a_table_where_it_is_known(capsys: pytest.CaptureFixture[str]) -> None:
+    plan = a_plan()
+    gain = Gain(what="transformer", name="transformer", unit="kW", money=1.25, price=1.3)
+
+    say_plan(TERMINAL, replace(plan, valued=Worth(currency="EUR", horizon=plan.horizon, gains=(gain,))))
+
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-2].split() == ["more", "of", "by", "saves", "saves", "shortfall", "of"]
+    assert lines[-1].split() == ["transformer", "1", "kW", "1.25", "EUR"]
