@@ -11,7 +11,15 @@ import numpy as np
 from dispatch.evidence import Verdict
 from dispatch.morning.allowed import allowed_kw
 from dispatch.morning.facts import NightFacts
-from dispatch.morning.meters import BoolArray, Metering, Minutes, idle_spans, metering
+from dispatch.morning.meters import (
+    IDLE_KW,
+    SPREAD_AS_ALLOWED,
+    BoolArray,
+    Metering,
+    Minutes,
+    idle_spans,
+    metering,
+)
 from dispatch.morning.proof import proven_minutes
 from dispatch.morning.sessions import Session, by_place, online_spans, readings_of
 from dispatch.safety import Place, bottlenecks
@@ -25,21 +33,19 @@ LIMIT_TOLERANCE = 1.01
 
 @dataclass(frozen=True, kw_only=True)
 class Metered:
-    """One connector's night: its meter, of which minutes the power is known, and what it was allowed. [kW]
+    """One connector's night, minute by minute: what its meter shows, what it was allowed, and the most it can be. [kW]
 
-    ``proven_kw`` is the most it can have drawn by what is proven: what it was allowed, or full power.
+    ``is_metered``: its meter tells the minute's power, perhaps as a mean of a longer time. ``is_told``: that mean can
+    hide no more, because readings are close or what was allowed is proven. ``highest_kw`` is the most that meter
+    and proof leave open, full power where neither says anything.
     """
 
     meter: Metering
+    is_metered: BoolArray
     is_told: BoolArray
     metered_kw: FloatArray
     allowed_kw: FloatArray
-    proven_kw: FloatArray
-
-    @property
-    def highest_kw(self) -> FloatArray:
-        """What it may have drawn at most: metered where that is known, else what is proven. [kW]"""
-        return np.where(self.is_told, self.metered_kw, self.proven_kw)
+    highest_kw: FloatArray
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,11 +59,12 @@ class Gap:
 
 @dataclass(frozen=True, kw_only=True)
 class Peak:
-    """The highest load at a limit, in minutes' means: ``metered_kw`` is what is known, ``at_most_kw`` what it can be.
+    """The highest load at a limit, with the forecast base load where the limit ``carries_base_load``.
 
-    Both with the forecast base load where the limit ``carries_base_load``. ``verdict`` on the limit: contradicted where the known part alone was above it, confirmed where not even the
-    most was. ``over`` are the minutes in which the known part was above, or, where nothing is known to have been,
-    those in which it may have been. ``limit_kw`` is that of the minute of the peak.
+    ``metered_kw`` is by meters, which show means between their readings; ``at_most_kw`` is what meters and proven
+    limits leave open. ``verdict`` on the limit: contradicted where the metered load alone was above it, confirmed
+    where not even the most was. ``over`` are the minutes in which the metered load was above or, where it never was,
+    those in which the load may have been. ``limit_kw`` is that of the minute of the peak.
     """
 
     name: str
@@ -68,11 +75,6 @@ class Peak:
     limit_kw: float
     carries_base_load: bool
     over: tuple[datetime, ...] = ()
-
-    @property
-    def is_told(self) -> bool:
-        """Whether meters tell all of it."""
-        return self.at_most_kw <= self.metered_kw + 1e-6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,6 +99,7 @@ class Course:
     metered_kw: FloatArray
     at_most_kw: FloatArray
     allowed_kw: FloatArray
+    is_metered: BoolArray
     is_told: BoolArray
 
 
@@ -115,12 +118,8 @@ def metered_connectors(
         full_kw = connector.full_power_kw(depot.site.voltage_v)
         meter = metering(readings.get(place, []), there, start=minutes.start, full_kw=full_kw)
         idle = idle_spans(online.get(charger.id, ()), there, minutes)
-        result[place] = Metered(
-            meter=meter,
-            is_told=meter.told(minutes, idle=idle),
-            metered_kw=meter.per_minute_kwh(minutes, allowed_kw=allowed[place]) * 60.0,
-            allowed_kw=allowed[place],
-            proven_kw=np.where(proven[place], allowed[place], full_kw),
+        result[place] = _metered(
+            meter, idle, allowed_kw=allowed[place], is_proven=proven[place], full_kw=full_kw, minutes=minutes
         )
     return result
 
@@ -142,7 +141,7 @@ def occupied(plan: Plan, sessions: Sequence[Session], minutes: Minutes) -> BoolA
 def course(connectors: Mapping[Place, Metered], minutes: Minutes, *, wanted: BoolArray) -> Course:
     """The sums over all connectors; outside the minutes that are ``wanted`` nothing is missed."""
     found = _course(connectors, minutes, connectors.keys())
-    return replace(found, is_told=found.is_told | ~wanted)
+    return replace(found, is_metered=found.is_metered | ~wanted, is_told=found.is_told | ~wanted)
 
 
 def peaks(
@@ -218,10 +217,36 @@ def gaps(connectors: Mapping[Place, Metered], minutes: Minutes, *, wanted: BoolA
     return tuple(sorted(found, key=lambda gap: -gap.minutes))
 
 
+def _metered(
+    meter: Metering,
+    idle: Sequence[tuple[float, float]],
+    *,
+    allowed_kw: FloatArray,
+    is_proven: BoolArray,
+    full_kw: float,
+    minutes: Minutes,
+) -> Metered:
+    metered_kw = meter.per_minute_kwh(minutes, allowed_kw=allowed_kw) * 60.0
+    is_metered = meter.told(minutes, idle=idle)
+    is_close = meter.told_closely(minutes, idle=idle)
+    proven_kw = np.where(is_proven, allowed_kw, full_kw)
+    between_kw = np.maximum(np.minimum(proven_kw, meter.most_kw(minutes)), metered_kw)
+    highest_kw = np.where(is_close, metered_kw, np.where(is_metered, between_kw, proven_kw))
+    is_level = highest_kw <= SPREAD_AS_ALLOWED * metered_kw + IDLE_KW
+    return Metered(
+        meter=meter,
+        is_metered=is_metered,
+        is_told=is_close | (is_metered & (is_proven | is_level)),
+        metered_kw=metered_kw,
+        allowed_kw=allowed_kw,
+        highest_kw=highest_kw,
+    )
+
+
 def _demand(depot: Depot, plan: Plan, whole: Course) -> float | None:
     """The demand charge of the metered peak; None where the night is not over or meters do not tell all."""
     horizon = plan.horizon
-    if whole.minutes.end < horizon.end or not bool(whole.is_told.all()) or horizon.step_s % 60:
+    if whole.minutes.end < horizon.end or not bool(whole.is_metered.all()) or horizon.step_s % 60:
         return None
     charging_kw = whole.metered_kw.reshape(horizon.steps, -1).mean(axis=1)
     pv_kw = np.asarray(plan.site.pv_kw) if plan.site.pv_kw else np.zeros(horizon.steps)
@@ -234,11 +259,16 @@ def _course(connectors: Mapping[Place, Metered], minutes: Minutes, of: Collectio
     nothing = np.zeros(minutes.count)
     return Course(
         minutes=minutes,
-        metered_kw=sum((np.where(m.is_told, m.metered_kw, 0.0) for m in parts), nothing),
+        metered_kw=sum((np.where(m.is_metered, m.metered_kw, 0.0) for m in parts), nothing),
         at_most_kw=sum((m.highest_kw for m in parts), nothing),
         allowed_kw=sum((m.allowed_kw for m in parts), nothing),
-        is_told=np.all([m.is_told for m in parts], axis=0) if parts else np.ones(minutes.count, dtype=bool),
+        is_metered=_all([m.is_metered for m in parts], minutes),
+        is_told=_all([m.is_told for m in parts], minutes),
     )
+
+
+def _all(parts: Sequence[BoolArray], minutes: Minutes) -> BoolArray:
+    return np.logical_and.reduce(parts) if parts else np.ones(minutes.count, dtype=bool)
 
 
 def _peak(

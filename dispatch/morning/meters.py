@@ -23,6 +23,8 @@ BoolArray = npt.NDArray[np.bool_]
 TELLS_FOR_S = 20 * 60.0
 """How far apart two readings may be for the power between them to be known: chargers that sample every quarter of
 an hour do so, with some delay. [s]"""
+CLOSE_S = 2 * 60.0
+"""Between readings this near to each other a mean says what was drawn at any time, whatever was allowed. [s]"""
 SPREAD_AS_ALLOWED = 1.05
 """Up to this much of what was allowed between two readings, a meter shows a vehicle that obeys: meters and vehicles
 are off by some percent."""
@@ -112,10 +114,23 @@ class Metering:
         share = np.clip(np.where(is_within[segment], as_allowed, evenly), 0.0, 1.0)
         return np.diff(self.energy_kwh[segment] + share * gained_kwh[segment])
 
+    def most_kw(self, minutes: Minutes) -> FloatArray:
+        """The highest mean of every minute that leaves the energy between readings what it is. [kW]"""
+        if len(self.at_s) < 2:
+            return np.zeros(minutes.count)
+        edges, last = minutes.edges(), len(self.at_s) - 1
+        before = np.clip(np.searchsorted(self.at_s, edges[:-1], side="right") - 1, 0, last)
+        after = np.clip(np.searchsorted(self.at_s, edges[1:], side="left"), 0, last)
+        return (self.energy_kwh[after] - self.energy_kwh[before]) * 60.0
+
     def told(self, minutes: Minutes, *, idle: Iterable[tuple[float, float]]) -> BoolArray:
         """Of which minutes the power is known, those included in which nobody was plugged in for certain."""
-        told_s = _covered([*self._spans(self.is_told), *idle], minutes.edges())
-        return told_s > 59.0
+        return _covered([*self._spans(self.is_told), *idle], minutes.edges()) > 59.0
+
+    def told_closely(self, minutes: Minutes, *, idle: Iterable[tuple[float, float]]) -> BoolArray:
+        """Those among them between readings that are near to each other."""
+        is_close = self.is_told & (np.diff(self.at_s) <= CLOSE_S)
+        return _covered([*self._spans(is_close), *idle], minutes.edges()) > 59.0
 
     def _spans(self, which: BoolArray) -> list[tuple[float, float]]:
         return [(float(self.at_s[index]), float(self.at_s[index + 1])) for index in np.flatnonzero(which)]

@@ -26,6 +26,8 @@ STATE_MARKS = {
     State.ABSENT: "–",
     State.STILL_THERE: "…",
 }
+WORTH_SAYING_KW = 0.5
+"""What meters leave open below this is not worth a clause: less than the smallest vehicle's minimum. [kW]"""
 RUNG_NAMES = {rung: rung.value.replace("_", " ") for rung in Rung}
 
 
@@ -72,9 +74,9 @@ def figures(report: MorningReport) -> tuple[Figure, ...]:
     def beside(amount: float | None) -> str:
         return "–" if amount is None else money(amount, currency)
 
-    peak_text = (
-        power(site.metered_kw) if site.is_told else f"{power(site.metered_kw)} to {power(site.at_most_kw)}"
-    )
+    peak_text = power(site.metered_kw)
+    if site.at_most_kw >= site.metered_kw + WORTH_SAYING_KW:
+        peak_text = f"{peak_text}, at most {power(site.at_most_kw)}"
     return (
         Figure(
             name="Energy drawn",
@@ -110,18 +112,19 @@ def peak(found: Peak) -> Headline:
     name = "The site" if found.name == "site" else f"The {found.name}"
     if found.metered_at is None:
         return Headline(text=f"{name}: no vehicle was there yet, so there is no peak to tell.", is_good=False)
+    shown = f"{power(found.metered_kw)} by its chargers' meters{_base_load(found)}"
     if found.verdict is Verdict.CONFIRMED:
-        known = f"peaked at {power(found.metered_kw)} by its chargers' meters{_base_load(found)}"
-        if not found.is_told:
-            known += f", where they do not tell at {power(found.at_most_kw)} at most by what is proven"
-        return Headline(text=f"{name} stayed within its limit: it {known}.", is_good=True)
+        open_ = ""
+        if found.at_most_kw >= found.metered_kw + WORTH_SAYING_KW:
+            open_ = f", and where these are silent {power(found.at_most_kw)} at most by what is proven"
+        return Headline(text=f"{name} stayed within its limit: it peaked at {shown}{open_}.", is_good=True)
     over = duration(len(found.over))
     if found.verdict is Verdict.CONTRADICTED:
         text = f"{name} was above its limit for {over}: {power(found.metered_kw)} metered, {power(found.limit_kw)} allowed."
         return Headline(text=text, is_good=False)
     text = (
-        f"{name}: meters show a peak of {power(found.metered_kw)}, but for {over} they cannot tell whether the limit "
-        f"was kept; what they leave open may have been {power(found.at_most_kw)}."
+        f"{name} peaked at {shown}; for {over} nobody can tell whether it kept its limit: what meters and proven limits "
+        f"leave open is up to {power(found.at_most_kw)}."
     )
     return Headline(text=text, is_good=False)
 

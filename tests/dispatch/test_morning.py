@@ -351,3 +351,19 @@ def test_a_feeder_has_a_peak_of_its_own_and_phases_are_said_to_be_unknown() -> N
     ]
     assert not report.is_ready_and_proven
     assert "limits per phase" in " ".join(words.gap_lines(report))
+
+
+def test_between_sparse_readings_a_charger_that_forgot_may_have_drawn_more_than_their_mean() -> None:
+    allowed = a_profile(profile_id=12, start=at("12:00"), limits=((0, 6.0),))
+    readings = [a_reading("22:00", energy_kwh=1.0), a_reading("22:15", energy_kwh=1.0 + 4.14 / 4)]
+    events = [connected(), *a_session(end=None), *readings, booted(time="22:05")]
+    evidence = [a_look(time="17:01"), a_look(time="22:07")]
+    facts = facts_of(commands=[a_command(profile=allowed)], evidence=evidence, events=events)
+    course = report_of(facts, now=at("22:15")).course
+    minute = 10 * 60
+    assert course.metered_kw[minute : minute + 15] == pytest.approx([4.14] * 15)
+    other_kw = 11.04  # CP2, of which nothing is known
+    proven_kw, unproven_kw = other_kw + 4.14, other_kw + 11.04
+    assert course.at_most_kw[minute + 2] == pytest.approx(proven_kw)
+    assert course.at_most_kw[minute + 5 : minute + 7] == pytest.approx([unproven_kw] * 2)
+    assert course.at_most_kw[minute + 8] == pytest.approx(proven_kw)
