@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from dispatch.events import (
@@ -247,3 +247,47 @@ def a_good_night() -> NightFacts:
             *a_metered_session("CP2", vehicle_id="V2", transaction_id=2, start="00:00"),
         ],
     )
+
+
+def as_planned(plan: Plan, depot: Depot) -> Iterator[StationEvent]:
+    """What chargers tell of a night in which every vehicle draws what was planned, in steps of the plan."""
+    horizon = plan.horizon
+    for number, visit in enumerate(plan.visits, start=1):
+        vehicle = depot.vehicle(visit.vehicle_id)
+        yield Connected(charger_id=visit.charger_id, received_at=horizon.start, subprotocol="ocpp1.6")
+        yield TransactionStarted(
+            charger_id=visit.charger_id,
+            received_at=visit.arrival,
+            connector_id=visit.connector_id,
+            transaction_id=number,
+            id_tag=vehicle.id_tag,
+            at=visit.arrival,
+            meter_start_kwh=0.0,
+        )
+        energy_kwh = 0.0
+        shares = horizon.presence(visit.arrival, visit.departure)
+        for step, start in enumerate(horizon.starts()):
+            energy_kwh += visit.power_kw[step] * float(shares[step]) * horizon.step_h
+            end = min(start + timedelta(seconds=horizon.step_s), visit.departure)
+            if visit.arrival < end and start < visit.departure:
+                gained_kwh = energy_kwh * vehicle.charge_efficiency
+                reading = MeterReading(
+                    at=end,
+                    received_at=end,
+                    energy_kwh=energy_kwh,
+                    soc_percent=visit.arrival_soc_percent + 100.0 * gained_kwh / vehicle.battery_kwh,
+                )
+                yield Metered(
+                    charger_id=visit.charger_id,
+                    received_at=end,
+                    connector_id=visit.connector_id,
+                    transaction_id=number,
+                    reading=reading,
+                )
+        yield TransactionEnded(
+            charger_id=visit.charger_id,
+            received_at=visit.departure,
+            transaction_id=number,
+            at=visit.departure,
+            meter_stop_kwh=energy_kwh,
+        )

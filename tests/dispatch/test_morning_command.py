@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from dispatch.cli import app
-from dispatch.evidence import Rung, Verdict
+from dispatch.evidence import Layer, Rung, Verdict
 from dispatch.journal import open_journal
 from dispatch.morning import words
 from dispatch.morning.document import document
@@ -22,15 +22,18 @@ from dispatch.morning.reading import read_night
 from dispatch.morning.report import MorningReport, morning_report
 from dispatch.safety import Place
 from dispatch.simulator.persona import Persona
+from optimiser.inputs import load_depot
 from tests.builders import NIGHT, at
 from tests.dispatch.dispatch_builders import a_reply
 from tests.dispatch.gateway_builders import a_journal
 from tests.dispatch.morning_builders import (
     NEXT_NOON,
+    NOON,
     a_command,
     a_look,
     a_metered_session,
     a_planned_night,
+    as_planned,
     booted,
     connected,
     facts_of,
@@ -243,3 +246,26 @@ def test_looking_back_leaves_the_store_as_it_was(planned: Path) -> None:
     CliRunner().invoke(app, ["report", str(planned), "--night", "2025-11-10"])
     assert read_night(journal, date(2025, 11, 10)) == before
     journal.close()
+
+
+def test_a_night_that_went_as_planned_ends_with_exit_code_0(planned: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "parcel-12"
+    shutil.copytree(planned, folder)
+    depot = load_depot(folder)
+    journal = open_journal("sqlite:///depot.db", folder)
+    plan = journal.latest_plan(NIGHT)
+    assert plan is not None
+    for event in as_planned(plan, depot):
+        journal.record_event(event)
+    for charger, _ in depot.connectors():
+        number = journal.begin_command(
+            night=NIGHT, at=NOON, charger_id=charger.id, layer=Layer.PLAN, profile=a_command().profile
+        )
+        journal.finish_command(number, a_reply(at=NOON))
+        journal.add_evidence(a_look(charger.id, time="12:01"))
+    journal.close()
+    said = CliRunner().invoke(app, ["report", str(folder), "--night", "2025-11-10"])
+    assert "All 12 departures were ready." in said.stdout
+    assert "Energy cost 36.0" in said.stdout
+    assert "All 12 connectors are proven." in said.stdout
+    assert said.exit_code == 0
