@@ -28,6 +28,7 @@ def render(report: MorningReport) -> str:
         rungs=list(Rung),
         rung_names=words.RUNG_NAMES,
         marks=words.STATE_MARKS,
+        planned_words=words.planned_words,
         departure_words=lambda one: words.departure_words(horizon, one),
         rung_words=lambda step: words.rung_words(horizon, step),
         climb_words=words.climb_words,

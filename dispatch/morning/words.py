@@ -152,6 +152,12 @@ def departure_words(horizon: Horizon, one: Departure) -> str:
     return f"{told}, {needed}"
 
 
+def planned_words(one: Departure) -> str:
+    """The SoC planned at departure, first and, where that changed, last."""
+    first, last = f"{one.first.planned_soc_percent:.0f} %", f"{one.visit.planned_soc_percent:.0f} %"
+    return first if first == last else f"{first}, then {last}"
+
+
 def rung_words(horizon: Horizon, step: Step) -> str:
     """A rung's mark and time."""
     mark = MARKS[step.verdict]

@@ -245,6 +245,8 @@ def test_a_re_plan_says_who_got_more_and_who_paid_with_what() -> None:
     assert [share.visit.vehicle_id for share in version.gains] == ["V1"]
     assert version.gains[0].more_kwh == pytest.approx(1.5 * 11.04 * 0.9)
     assert [share.visit.vehicle_id for share in version.pays] == ["V2"]
+    one = next(one for one in report.departures if one.visit.vehicle_id == "V1")
+    assert words.planned_words(one) == "63 %, then 87 %"
     said = list(words.version_words(report.plan.horizon, version, "EUR"))
     assert said[0] == "Rest of the night planned again at 19:31: V1 had 8 % instead of 40 % at 19:31."
     assert said[2] == "V2 pays with time: 16.6 kWh come at another time."
