@@ -23,6 +23,7 @@ from matplotlib.markers import CARETLEFT
 from matplotlib.patches import Patch, PathPatch
 from matplotlib.path import Path
 
+from optimiser.gains import Worth
 from optimiser.horizon import Horizon
 from optimiser.load_chart import (
     ABOVE_LIMIT,
@@ -30,6 +31,8 @@ from optimiser.load_chart import (
     INK,
     MUTED,
     PAPER,
+    PRICE,
+    SUN,
     days,
     draw_legend,
     draw_load,
@@ -63,6 +66,10 @@ LEAVES_SHORT: dict[str, Any] = {
     "label": "leaves short",
 }
 """A triangle that points at the departure from the right."""
+
+WORTH_HIGH_IN = 3.0
+WORTH_COLOURS = (CHARGING, ABOVE_LIMIT, PRICE, SUN, MUTED)
+"""For the five limits that are worth most: more lines nobody tells apart."""
 
 Rgba = tuple[float, float, float, float]
 _WITHOUT_REST = re.compile(r"(?<=\.\d\d)\d+")
@@ -147,6 +154,28 @@ def connector_map(plan: Plan) -> Axes:
     _name_rows(ax, names, every=every)
     short = [Line2D([], [], **LEAVES_SHORT)] if short_connectors(plan) else []
     draw_legend(ax, [*_shades_shown(full_kw), *short])
+    return ax
+
+
+def worth_over_the_night(worth: Worth, ax: Axes | None = None) -> Axes:
+    """What one more at each limit would save in every step: a line for each that is worth anything. [currency]
+
+    Without ``ax`` a figure of its own is made.
+    """
+    if ax is None:
+        ax = Figure(figsize=(WIDTH_IN, WORTH_HIGH_IN), layout="constrained").subplots()
+    priced = sorted(
+        ((place, prices) for place, prices in worth.prices.items() if any(prices)),
+        key=lambda each: -sum(each[1]),
+    )
+    edges = step_edges(worth.horizon)
+    for (place, prices), colour in zip(priced, WORTH_COLOURS, strict=False):
+        ax.stairs(prices, edges, baseline=None, color=colour, lw=1.6, label=plain_text(place))
+    dress_time_axis(worth.horizon, ax)
+    mark_clock_change(worth.horizon, ax)
+    ax.set_ylim(bottom=0.0)
+    ax.set_ylabel(plain_text(f"{worth.currency} saved by one more"), color=INK)
+    draw_legend(ax, ax.get_legend_handles_labels()[0])
     return ax
 
 

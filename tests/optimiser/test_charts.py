@@ -21,7 +21,9 @@ from optimiser.charts import (
     night_against_limit,
     short_connectors,
     to_svg,
+    worth_over_the_night,
 )
+from optimiser.gains import Worth
 from optimiser.plan import Plan
 from tests.builders import NIGHT, a_depot, a_horizon, a_night, a_van, a_visit
 
@@ -305,3 +307,22 @@ def test_ids_of_two_pictures_on_a_page_never_meet() -> None:
     assert ids[0]
     assert not ids[0] & ids[1]
     assert "url(#one-" in svgs[0]
+
+
+def test_worth_over_the_night_has_a_line_for_each_limit_that_is_worth_something() -> None:
+    horizon = a_horizon()
+    prices = {
+        name: tuple([0.0] * 40 + [height] * 8 + [0.0] * 48)
+        for name, height in {"transformer": 0.1, "feeder F1": 0.4, "feeder F2": 0.0}.items()
+    }
+
+    ax = worth_over_the_night(Worth(currency="EUR", horizon=horizon, gains=(), prices=prices))
+
+    assert [line.get_label() for line in ax.patches] == ["feeder F1", "transformer"]
+    assert ax.get_ylabel() == "EUR saved by one more"
+    assert ax.get_ylim()[0] == 0.0
+
+
+def test_worth_is_drawn_where_nothing_is_worth_anything() -> None:
+    ax = worth_over_the_night(Worth(currency="EUR", horizon=a_horizon(), gains=()))
+    assert not ax.patches
