@@ -5,6 +5,7 @@ One seed is one set of nights on every machine: nothing here asks for time, and 
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -74,7 +75,9 @@ def many_nights(setting: Setting, *, count: int, seed: int) -> Iterator[Judged]:
         yield from map(one, range(count))
         return
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+    with ProcessPoolExecutor(
+        workers, mp_context=context, initializer=logging.disable, initargs=(logging.WARNING,)
+    ) as pool:
         yield from pool.map(one, range(count))
 
 

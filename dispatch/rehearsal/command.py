@@ -57,7 +57,10 @@ def rehearse_command(
             return rehearse(terminal, known, read, faults_file=faults, chaos=chaos, seed=seed)
 
         logging.disable(logging.WARNING)  # chargers that lose their lines are what is rehearsed
-        run(terminal, folder, work)
+        try:
+            run(terminal, folder, work)
+        finally:
+            logging.disable(logging.NOTSET)
 
     return command
 

@@ -23,6 +23,7 @@ from dispatch.rehearsal.faults import (
 from dispatch.rehearsal.happened import Happened
 from dispatch.rehearsal.site import Plug
 from dispatch.rehearsal.verdict import judge
+from optimiser.plan import READY_TOLERANCE_PERCENT
 from tests.builders import at
 from tests.dispatch.rehearsal.rehearsal_builders import a_planned_night, energy_kwh, played
 
@@ -91,7 +92,7 @@ def test_who_does_not_come_is_no_departure() -> None:
 def test_who_comes_emptier_is_seen_and_served() -> None:
     happened = played(OtherSoc(vehicle="V1", percent=30))
     # 50 instead of 30 % of 64 kWh are missing to 80 %: with a loss of a tenth 35.6 kWh from the grid.
-    assert energy_kwh(happened, "CP1") == pytest.approx(64 * 0.5 / 0.9, abs=1.0)
+    assert energy_kwh(happened, "CP1") >= 64 * (0.5 - READY_TOLERANCE_PERCENT / 100.0) / 0.9
     assert judge(happened).broken == frozenset()
 
 
