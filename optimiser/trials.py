@@ -22,7 +22,7 @@ from optimiser.problem import BoolArray, Problem, build_problem
 POWERS_PLANNED_AT_MOST = 250_000
 """How many powers may be planned again in all to explain one night: ten seconds or so, on any depot."""
 
-FEWEST_TRIALS, MOST_TRIALS = 12, 40
+FEWEST_TRIALS, MOST_TRIALS = 12, 24
 """So many plans an explanation may always cost, and no more."""
 
 PROMISE_COSTS = 0.1
