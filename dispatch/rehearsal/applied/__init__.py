@@ -1,0 +1,36 @@
+"""What each kind of fault makes true: the one place where a fault is applied to the scene of a night.
+
+A new kind of fault is a value in :mod:`dispatch.rehearsal.faults`, a function here, and dice in
+:mod:`dispatch.rehearsal.dice`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+# Each of them registers what its kinds of fault make true.
+from dispatch.rehearsal.applied import chargers, processes, site, vehicles
+from dispatch.rehearsal.applied.base import applied, problems_with
+from dispatch.rehearsal.faults import Fault
+from dispatch.rehearsal.scene import Scene, plain_scene
+from optimiser.depot import Depot
+from optimiser.inputs import InputError, Problem
+from optimiser.night import Night
+
+__all__ = ["applied", "chargers", "problems_with", "processes", "scene_of", "site", "vehicles"]
+
+
+def scene_of(depot: Depot, night: Night, faults: Sequence[Fault]) -> Scene:
+    """The truth of a night with faults, one after the other.
+
+    Raises :class:`InputError` with every fault that cannot happen in it.
+    """
+    scene, problems = plain_scene(depot, night), list[Problem]()
+    for fault in faults:
+        found = problems_with(fault, scene)
+        problems += found
+        if not found:
+            scene = applied(fault, scene)
+    if problems:
+        raise InputError(problems)
+    return scene

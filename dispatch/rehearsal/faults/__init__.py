@@ -1,0 +1,34 @@
+"""What can go wrong in a night: one small value per kind of fault, and the file that planners write them in.
+
+A faults file is a YAML list; a line is the fault's word with what it needs::
+
+    - late: {vehicle: V003, minutes: 90}
+    - reboot: {charger: CP04, at: 01:30, forgets: true}
+
+Times of day are the depot's, of the night that is rehearsed. What a fault makes true stands in
+:mod:`dispatch.rehearsal.applied`, and nowhere else.
+"""
+
+from dispatch.rehearsal.faults.base import Fault, line_of
+from dispatch.rehearsal.faults.chargers import Offline, Reboot, Refuses
+from dispatch.rehearsal.faults.processes import Silent
+from dispatch.rehearsal.faults.reading import KINDS, load_faults
+from dispatch.rehearsal.faults.site import BaseLoad, Cut
+from dispatch.rehearsal.faults.vehicles import Absent, Early, Late, OtherSoc
+
+__all__ = [
+    "KINDS",
+    "Absent",
+    "BaseLoad",
+    "Cut",
+    "Early",
+    "Fault",
+    "Late",
+    "Offline",
+    "OtherSoc",
+    "Reboot",
+    "Refuses",
+    "Silent",
+    "line_of",
+    "load_faults",
+]

@@ -1,0 +1,55 @@
+"""What every fault is, and the units in which they are written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import time
+from typing import Annotated, Any, ClassVar
+
+from pydantic import BeforeValidator, Field
+
+from dispatch.station import Value
+
+Minutes = Annotated[float, Field(gt=0, le=24 * 60)]
+
+
+def _clock_time(value: object) -> object:
+    """A time of day as people write it: ``2:00`` is ``02:00``."""
+    return value.zfill(5) if isinstance(value, str) and len(value) == 4 else value
+
+
+TimeOfDay = Annotated[time, BeforeValidator(_clock_time)]
+
+
+class Fault(Value):
+    """Something that goes wrong; ``word`` is what it is called in a faults file."""
+
+    word: ClassVar[str]
+
+    def document(self) -> dict[str, Any]:
+        """The fault as a line of a faults file."""
+        facts = self.model_dump(mode="json", exclude_defaults=True)
+        return {self.word: {key: _written(value) for key, value in facts.items()}}
+
+    def __str__(self) -> str:
+        """The fault as a planner writes it."""
+        return line_of(self.document())
+
+
+def line_of(document: Mapping[str, Mapping[str, Any]]) -> str:
+    """A fault's document as a planner writes it."""
+    ((word, facts),) = document.items()
+    return f"{word}: {{{', '.join(f'{key}: {yaml_of(value)}' for key, value in facts.items())}}}"
+
+
+def _written(value: Any) -> Any:
+    """``01:30:00`` as ``01:30``."""
+    is_time = isinstance(value, str) and len(value) == 8 and value.endswith(":00")
+    return value.removesuffix(":00") if is_time else value
+
+
+def yaml_of(value: object) -> str:
+    """A value of a fault as a planner writes it."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:g}" if isinstance(value, float) else str(value)
