@@ -19,7 +19,7 @@ import typer
 
 from dispatch import api, gateway, report
 from dispatch.address import parse_address
-from dispatch.audit_command import audit_command
+from dispatch.audit.command import audit_command
 from dispatch.charger import CapabilityError
 from dispatch.chargers_command import chargers_app
 from dispatch.decide import Write

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from dispatch.audit_facts import ChargerFacts, Look
+from dispatch.audit.facts import ChargerFacts, Look
 from dispatch.charger import Capabilities
 from dispatch.evidence import Command, Layer
 from dispatch.layers import LayerProfile

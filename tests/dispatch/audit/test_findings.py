@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from dispatch.audit import audit
-from dispatch.audit_facts import ChargerFacts, Found, Kind
+from dispatch.audit.facts import ChargerFacts, Found, Kind
+from dispatch.audit.findings import audit
 from dispatch.charger import Capabilities
 from dispatch.evidence import Layer
 from dispatch.station import InstalledProfile, MeterReading, Outcome, ProfileKind, Purpose

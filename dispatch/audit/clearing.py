@@ -13,8 +13,8 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from dispatch.audit_facts import ChargerFacts, Found, Kind, Look, stack_on
-from dispatch.audit_words import hours
+from dispatch.audit.facts import ChargerFacts, Found, Kind, Look, stack_on
+from dispatch.audit.words import hours
 from dispatch.composite import Segment, effective, profile_edges
 from dispatch.decide import Room
 from dispatch.safety import SLACK, Draw, Exposure, Place, exposure, worst_case

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from itertools import combinations
 
-from dispatch.audit_facts import ChargerFacts, Found, Kind, Look, stack_on
-from dispatch.audit_words import described, hours, stretches
+from dispatch.audit.facts import ChargerFacts, Found, Kind, Look, stack_on
+from dispatch.audit.words import described, hours, stretches
 from dispatch.composite import effective, equivalent
 from dispatch.evidence import Command, Verdict
 from dispatch.layers import LayerProfile

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from dispatch.audit_command import document, exit_code
-from dispatch.audit_facts import Found, Kind
-from dispatch.clearing import Clearing
+from dispatch.audit.clearing import Clearing
+from dispatch.audit.command import document, exit_code
+from dispatch.audit.facts import Found, Kind
+from dispatch.audit.inspection import Attempt, Inspection
 from dispatch.composite import Limit
-from dispatch.inspection import Attempt, Inspection
 from dispatch.safety import Place
 from dispatch.validate import Difference
 from optimiser.cli import ExitCode

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from dispatch.audit_command import exit_code
-from dispatch.audit_facts import Found, Kind
+from dispatch.audit.command import exit_code
+from dispatch.audit.facts import Found, Kind
+from dispatch.audit.inspection import MAX_CLEARS, Inspection, inspect_depot
 from dispatch.evidence import Layer, Rung, Verdict
-from dispatch.inspection import MAX_CLEARS, Inspection, inspect_depot
 from dispatch.simulator.persona import ExternalLimit, Persona
 from dispatch.station import (
     Outcome,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from dispatch.audit_facts import ChargerFacts, Found, Kind
-from dispatch.inspection import Attempt, Inspection, inspect_depot
+from dispatch.audit.facts import ChargerFacts, Found, Kind
+from dispatch.audit.inspection import Attempt, Inspection, inspect_depot
 from dispatch.journal import Journal
-from dispatch.overnight import OUTDATED
+from dispatch.overnight.facts import OUTDATED
 from dispatch.station import Outcome, Stations
 from dispatch.validate import Difference
 from optimiser.cli import ExitCode

@@ -9,10 +9,10 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dispatch.audit import audit
-from dispatch.audit_facts import ChargerFacts, stack_on
+from dispatch.audit.clearing import Clearing, changes, clearable, counted, edges, obstacle
+from dispatch.audit.facts import ChargerFacts, stack_on
+from dispatch.audit.findings import audit
 from dispatch.charger import Capabilities
-from dispatch.clearing import Clearing, changes, clearable, counted, edges, obstacle
 from dispatch.decide import Room
 from dispatch.safety import SLACK, Bottleneck, Draw, Exposure, Place, exposure
 from dispatch.station import Purpose, StationProfile

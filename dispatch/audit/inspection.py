@@ -1,6 +1,6 @@
 """Looks at every charger for an audit, and removes what may be removed. Owns the order of requests and their end.
 
-What is found is decided in :mod:`dispatch.audit`, what may be removed in :mod:`dispatch.clearing`. Nothing is ever
+What is found is decided in :mod:`dispatch.audit.findings`, what may be removed in :mod:`dispatch.audit.clearing`. Nothing is ever
 installed here; every request that changes something is journalled before it is sent and when it is answered.
 """
 
@@ -12,16 +12,17 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from dispatch.audit import audit
-from dispatch.audit_facts import ChargerFacts, Found, Kind, Look
-from dispatch.clearing import Clearing, changes, clearable, counted, edges, obstacle
+from dispatch.audit.clearing import Clearing, changes, clearable, counted, edges, obstacle
+from dispatch.audit.facts import ChargerFacts, Found, Kind, Look
+from dispatch.audit.findings import audit
 from dispatch.composite import effective
 from dispatch.decide import Room, edges_of, exposures
 from dispatch.evidence import Evidence, Rung, Verdict
 from dispatch.journal import Journal
 from dispatch.layers import unit_of
 from dispatch.occupants import occupants
-from dispatch.overnight import Facts, surroundings, tracks_of
+from dispatch.overnight.facts import Facts
+from dispatch.overnight.tick import surroundings, tracks_of
 from dispatch.push import AT_ONCE, NOT_ASKED, READ_BACK_BEYOND_S, Surroundings, together
 from dispatch.safety import Place, bottlenecks, room
 from dispatch.station import CompositeReply, LiveState, Outcome, Reply, Stations

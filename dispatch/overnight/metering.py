@@ -1,0 +1,146 @@
+"""Asks for meter readings, waits for those that can judge a limit, and judges. Owns the waiting and its end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+
+from dispatch.composite import effective
+from dispatch.evidence import Evidence, Rung, Verdict
+from dispatch.push import Surroundings, together
+from dispatch.safety import Place
+from dispatch.station import LiveState, Stations
+from dispatch.tracks import Track
+from dispatch.validate import Finding, judge_meter
+
+METER_WAIT_S = 10.0
+"""How long a meter reading that was asked for is waited for. [s]"""
+CLOCK_GRAIN = timedelta(seconds=1)
+"""Chargers tell whole seconds, cut off."""
+
+
+async def with_socs(live: LiveState, stations: Stations) -> LiveState:
+    """The live state, after asking for a meter reading wherever a vehicle's SoC is not known yet."""
+    unknown = [place for place in _in_transaction(live) if not _tells_soc(live, place)]
+    if not unknown:
+        return live
+
+    def is_answered(new: LiveState) -> bool:
+        # Most AC chargers never tell a SoC: a new reading without one is an answer too.
+        return all(_tells_soc(new, place) or _metered_since(new, place, live.now) for place in unknown)
+
+    return await _read_meters(stations, unknown, is_done=is_answered)
+
+
+def distrust_overdrawn(around: Surroundings, tracks: Sequence[Track], live: LiveState) -> None:
+    """Take a connector whose meter showed more than its limits for unproven, whatever it reads back."""
+    for track in tracks:
+        finding = metered_now(around, track, live)
+        track.is_overdrawn = finding is not None and finding.verdict is Verdict.CONTRADICTED
+        track.is_metered = finding is not None and finding.verdict is Verdict.CONFIRMED
+
+
+async def metered(around: Surroundings, tracks: Sequence[Track]) -> dict[Place, Finding]:
+    """Compare what vehicles draw with the limits in force, once those have settled."""
+    charging = [track for track in tracks if track.is_connected and track.transaction_id is not None]
+    settled = [
+        track.held_since + _settle(around, track) for track in charging if track.held_since is not None
+    ]
+    if settled:
+        await asyncio.sleep(max(0.0, (max(settled) - around.clock()).total_seconds()))
+
+    def is_judged(track: Track, live: LiveState) -> bool:
+        meter = live.charger(track.place.charger_id).connector(track.place.connector_id).meter
+        return track.held_since is None or (
+            meter is not None and meter.at >= track.held_since + _settle(around, track)
+        )
+
+    live = await around.stations.live()
+    late = [track.place for track in charging if not is_judged(track, live)]
+    if late:
+        live = await _read_meters(
+            around.stations, late, is_done=lambda new: all(is_judged(track, new) for track in charging)
+        )
+    found: dict[Place, Finding] = {}
+    for track in tracks:
+        finding = metered_now(around, track, live)
+        if finding is None:
+            continue
+        found[track.place] = finding
+        around.journal.add_evidence(
+            Evidence(
+                night=around.night,
+                at=around.clock(),
+                charger_id=track.place.charger_id,
+                connector_id=track.place.connector_id,
+                rung=Rung.METERED,
+                verdict=finding.verdict,
+                detail=finding.sentence,
+            )
+        )
+    return found
+
+
+async def _read_meters(
+    stations: Stations, asked: Sequence[Place], *, is_done: Callable[[LiveState], bool]
+) -> LiveState:
+    """Ask for readings and wait until they are there, at most :data:`METER_WAIT_S`."""
+
+    async def ask(place: Place) -> None:
+        await stations.trigger_meter_values(place.charger_id, connector_id=place.connector_id)
+
+    await together(ask(place) for place in asked)
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + METER_WAIT_S
+    live = await stations.live()
+    while not is_done(live) and loop.time() < deadline:
+        live = await stations.wait_for_change(after=live.now, timeout_s=deadline - loop.time())
+    return live
+
+
+def metered_now(around: Surroundings, track: Track, live: LiveState) -> Finding | None:
+    """What the connector's meter says; None where no transaction runs or no limit was accepted."""
+    state = live.charger(track.place.charger_id).connector(track.place.connector_id)
+    if track.transaction_id is None or state.transaction is None or not track.held:
+        return None
+    reading, settle_s = state.meter, _settle_s(around, track)
+    begin = state.transaction.started_at if reading is None else reading.at - timedelta(seconds=settle_s)
+    return judge_meter(
+        reading,
+        effective(track.held, transaction_id=track.transaction_id, start=begin),
+        held_since=track.held_since,
+        settle_s=settle_s,
+        wiring=track.wiring,
+        zone=around.plan.horizon.zone,
+    )
+
+
+def _settle_s(around: Surroundings, track: Track) -> int:
+    """How long a charger takes to follow a new limit. [s]"""
+    return max(around.depot.policy.settle_s, track.base.settle_s)
+
+
+def _settle(around: Surroundings, track: Track) -> timedelta:
+    return timedelta(seconds=_settle_s(around, track)) + CLOCK_GRAIN
+
+
+def _in_transaction(live: LiveState) -> list[Place]:
+    return [
+        Place(charger.charger_id, connector.connector_id)
+        for charger in live.chargers
+        for connector in charger.connectors
+        if charger.connected_since is not None and connector.transaction is not None
+    ]
+
+
+def _tells_soc(live: LiveState, place: Place) -> bool:
+    state = live.charger(place.charger_id).connector(place.connector_id)
+    if state.transaction is None or state.meter is None:
+        return state.transaction is None
+    return state.meter.at >= state.transaction.started_at and state.meter.soc_percent is not None
+
+
+def _metered_since(live: LiveState, place: Place, instant: datetime) -> bool:
+    meter = live.charger(place.charger_id).connector(place.connector_id).meter
+    return meter is not None and meter.received_at > instant

@@ -1,0 +1,119 @@
+"""What a tick found and did, in rows and sentences for people. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from dispatch.evidence import Rung, Verdict
+from dispatch.layers import lost_kwh
+from dispatch.overnight.facts import Facts
+from dispatch.push import Surroundings
+from dispatch.report import NightReport, Row
+from dispatch.safety import Place
+from dispatch.station import Outcome
+from dispatch.tracks import Track
+from dispatch.validate import Finding
+
+LOSS_WORTH_SAYING_KWH = 0.05
+"""A plan that loses less than this to a charger's number of periods is not worth a sentence. [kWh]"""
+
+
+def report_of(
+    around: Surroundings, tracks: Sequence[Track], facts: Facts, *, metered: Mapping[Place, Finding]
+) -> NightReport:
+    """What the tick found and did."""
+    rows = tuple(_row(around, track, facts, metered.get(track.place)) for track in tracks)
+    is_reachable = any(state.connected_since for state in facts.live.chargers)
+    sent = sum(len(track.sent) for track in tracks)
+    held_back = [track for track in tracks if track.held_back is not None and track.held_back.unproven]
+    has_plan = [track for track in tracks if not track.missing(around.clock())]
+    return NightReport(
+        plan=facts.plan,
+        at=around.clock(),
+        rows=rows,
+        sent=sent,
+        is_replanned=facts.is_replanned,
+        is_outdated=facts.is_outdated,
+        is_reachable=is_reachable,
+        was_refused=bool(held_back) and not sent and not has_plan,
+        notes=(*facts.notes, *_losses(tracks)),
+    )
+
+
+def _row(around: Surroundings, track: Track, facts: Facts, metered: Finding | None) -> Row:
+    failure = track.failure
+    shown = track.comparison.finding if track.comparison is not None and track.held else None
+    believed = (shown, metered) if track.base.proof == "read_back" else (metered,)
+    verdicts = [f.verdict for f in believed if f is not None]
+    accepted: Verdict | None = Verdict.CONFIRMED if track.held else None
+    if not track.is_connected:
+        accepted = accepted if not track.missing(around.clock()) else None
+    elif failure is not None:
+        accepted = Verdict.CONTRADICTED if failure.outcome is Outcome.REFUSED else Verdict.CANNOT_TELL
+    return Row(
+        place=track.place,
+        vehicle_id=facts.there[track.place].vehicle.id if track.place in facts.there else None,
+        rungs={
+            Rung.PLANNED: Verdict.CONFIRMED,
+            Rung.SENT: Verdict.CONFIRMED if track.held or track.sent else None,
+            Rung.ACCEPTED: accepted,
+            Rung.READ_BACK: None if shown is None else shown.verdict,
+            Rung.METERED: None if metered is None else metered.verdict,
+        },
+        sentences=(*_sentences_of_charger(track), *_sentences_of_limit(around, track, shown, metered)),
+        needs_a_person=(
+            not track.is_connected
+            or failure is not None
+            or (track.held_back is not None and bool(track.held_back.unproven))
+            or Verdict.CONTRADICTED in verdicts
+            or Verdict.CONFIRMED not in verdicts
+        ),
+        has_override=track.target.override is not None,
+    )
+
+
+def _sentences_of_charger(track: Track) -> list[str]:
+    """Why nothing, or not all, can be sent to it."""
+    failure = track.failure
+    if not track.is_connected:
+        return ["not connected"]
+    if not track.base.smart_charging:
+        return ["its model takes no charging profiles: it counts at full power"]
+    if failure is None:
+        return []
+    is_refusal = failure.outcome is Outcome.REFUSED
+    words = "refuses its profile" if is_refusal else "does not answer"
+    remedy = [track.base.remedy] if is_refusal and track.base.remedy else []
+    return [f"{words}: {failure.reason}" if failure.reason else words, *remedy]
+
+
+def _sentences_of_limit(
+    around: Surroundings, track: Track, shown: Finding | None, metered: Finding | None
+) -> list[str]:
+    """What is to be said of the limits that it has."""
+    sentences = [] if track.held_back is None else [track.held_back.sentence]
+    if shown is not None and shown.sentence:
+        sentences.append(shown.sentence)
+    if metered is not None and metered.verdict is not Verdict.CONFIRMED:
+        sentences.append(metered.sentence)
+    if track.is_degraded:
+        sentences.append("degraded: no room for a floor under its plan")
+    if track.base.zero_ends_session and _pauses(track, around.clock()):
+        sentences.append("a pause in its plan ends the session: it has to be started again then")
+    return sentences
+
+
+def _pauses(track: Track, now: datetime) -> bool:
+    """Whether a session that runs is to stop and go on later."""
+    ahead = [period.limit_kw > 0 for period in track.target.plan.periods if period.end > now]
+    return track.transaction_id is not None and False in ahead and True in ahead[ahead.index(False) :]
+
+
+def _losses(tracks: Sequence[Track]) -> list[str]:
+    lost = {track.place: lost_kwh(track.target, track.base) for track in tracks}
+    return [
+        f"{place}: {kwh:.1f} kWh of its plan do not fit into the periods that the charger takes"
+        for place, kwh in lost.items()
+        if kwh >= LOSS_WORTH_SAYING_KWH
+    ]

@@ -1,0 +1,99 @@
+"""One tick of the night: facts → re-plan if needed → decide → send → read back → meter → report.
+
+Idempotent: a second tick with the same facts sends nothing, and looks again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime, timedelta
+
+from dispatch.decide import Write
+from dispatch.floors import targets
+from dispatch.journal import Journal
+from dispatch.known import identity_of, known_of
+from dispatch.occupants import wirings, with_overrides
+from dispatch.overnight.facts import Facts, gather
+from dispatch.overnight.metering import distrust_overdrawn, metered, with_socs
+from dispatch.overnight.rows import report_of
+from dispatch.push import Surroundings, assumed_writes, push, read_back
+from dispatch.report import NightReport
+from dispatch.safety import Place
+from dispatch.station import LiveState, StationProfile, Stations
+from dispatch.tracks import Track, begin_tracks
+from optimiser.depot import Charger, Depot
+from optimiser.night import Night
+from optimiser.plan import Plan
+
+
+async def tick(
+    depot: Depot, night: Night, plan: Plan, *, journal: Journal, stations: Stations
+) -> NightReport:
+    """One tick for a night with a stored plan.
+
+    Raises :class:`dispatch.station.StationsUnreachableError`; what was sent before is in the journal.
+    """
+    live = await with_socs(await stations.live(), stations)
+    facts = gather(depot, night, plan, journal.base_plan(plan.night) or plan, live)
+    if facts.is_replanned:
+        journal.save_plan(facts.plan, kind="replan")
+    around = surroundings(depot, facts, journal=journal, stations=stations)
+    tracks = tracks_of(around, facts)
+    distrust_overdrawn(around, tracks, live)
+    await read_back(around, tracks)
+    await push(around, tracks, live)
+    return report_of(around, tracks, facts, metered=await metered(around, tracks))
+
+
+async def preview(
+    depot: Depot, night: Night, plan: Plan, *, journal: Journal, stations: Stations
+) -> list[Write]:
+    """What a tick would send if every charger shows what it has accepted, and accepts what it is sent.
+
+    Asks nothing of any charger and stores nothing.
+    """
+    live = await stations.live()
+    facts = gather(depot, night, plan, journal.base_plan(plan.night) or plan, live)
+    around = surroundings(depot, facts, journal=journal, stations=stations)
+    return assumed_writes(around, tracks_of(around, facts))
+
+
+def surroundings(depot: Depot, facts: Facts, *, journal: Journal, stations: Stations) -> Surroundings:
+    """What a push works with; its clock goes on from the live state's."""
+    loop = asyncio.get_running_loop()
+    begun = loop.time()
+
+    def clock() -> datetime:
+        return facts.live.now + timedelta(seconds=loop.time() - begun)
+
+    return Surroundings(depot=depot, plan=facts.plan, journal=journal, stations=stations, clock=clock)
+
+
+def tracks_of(around: Surroundings, facts: Facts) -> list[Track]:
+    """Every connector with what it holds and should hold."""
+    depot = around.depot
+    held: dict[Place, list[StationProfile]] = {}
+    for charger in depot.chargers:
+        for profile, _ in around.journal.installed(charger.id):
+            held.setdefault(Place(charger.id, profile.connector_id), []).append(profile)
+    always = {
+        Place(charger.id, connector.id)
+        for charger, connector in depot.connectors()
+        if _overrides_always(charger, facts.live)
+    }
+    wanted = with_overrides(
+        targets(depot, facts.plan),
+        facts.there,
+        held,
+        depot=depot,
+        plan=facts.plan,
+        base=facts.base,
+        always=always,
+    )
+    return begin_tracks(depot, around.journal, wanted, facts.live, wirings(depot, facts.there))
+
+
+def _overrides_always(charger: Charger, live: LiveState) -> bool:
+    state = live.charger(charger.id)
+    known = known_of(charger, identity=identity_of(charger, state), reported=state.configuration)
+    return known.capabilities.session_profile == "always"
