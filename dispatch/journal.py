@@ -21,7 +21,7 @@ from dispatch.events import StationEvent, TransactionStarted
 from dispatch.evidence import Command, Evidence, Layer, Lesson, Rung, Verdict
 from dispatch.identity import Identity
 from dispatch.station import Outcome, Reply, StationProfile
-from dispatch.tables import (
+from dispatch.store.tables import (
     COMMANDS,
     EVENTS,
     EVIDENCE,

@@ -14,7 +14,7 @@ from dispatch.evidence import Command
 from dispatch.journal import Journal
 from dispatch.morning.facts import NightFacts, StoredPlan
 from dispatch.station import Outcome
-from dispatch.tables import COMMANDS, EVENTS, PLANS
+from dispatch.store.tables import COMMANDS, EVENTS, PLANS
 from optimiser.plan import Plan
 
 BEFORE = timedelta(days=1)
