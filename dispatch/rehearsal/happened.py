@@ -21,7 +21,10 @@ class Told:
 
 @dataclass(frozen=True, kw_only=True)
 class Happened:
-    """What happened in a night from ``begin`` to ``end``: the truth, and what the dispatcher said of it."""
+    """What happened in a night from ``begin`` to ``end``: the truth, and what the dispatcher said of it.
+
+    ``crashes`` are the last words of each part of the product that ended by an error of its own.
+    """
 
     scene: Scene
     plan: Plan
@@ -31,3 +34,4 @@ class Happened:
     departed: tuple[Departed, ...]
     told: tuple[Told, ...]
     lost_entries: int
+    crashes: tuple[str, ...] = ()

@@ -1,7 +1,8 @@
 """Which promises a night has kept, from what truly happened in it. Pure.
 
 Limits: true power never above a limit that could have been kept. Readiness: who could have left ready did.
-Warning: who does not is told an hour ahead, or as soon as it could be known. Journal: nothing is lost.
+Warning: who does not is told an hour ahead, or as soon as it could be known. Journal: nothing is lost. Crash: nothing
+of the product ends by an error of its own.
 """
 
 from __future__ import annotations
@@ -57,11 +58,12 @@ class Departure:
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """What is to be said of one night."""
+    """What is to be said of one night; ``crashes`` are the last words of what ended by an error of its own."""
 
     violations: tuple[Violation, ...]
     lost_entries: int
     departures: tuple[Departure, ...]
+    crashes: tuple[str, ...] = ()
 
     @property
     def ready_possible(self) -> int:
@@ -86,6 +88,7 @@ class Verdict:
             for name, is_broken in (
                 ("limit", bool(self.violations)),
                 ("journal", self.lost_entries > 0),
+                ("crash", bool(self.crashes)),
                 ("ready", self.ready < self.ready_possible),
                 ("warning", self.unannounced > 0),
             )
@@ -94,9 +97,10 @@ class Verdict:
 
     @property
     def harm(self) -> tuple[float, ...]:
-        """How bad a night was; larger is worse: limits first, then what was lost, then who was left."""
+        """How bad a night was; larger is worse: limits, what was lost, what crashed, who was left."""
         excess_kwh = sum(v.excess_kw * (v.end - v.start).total_seconds() for v in self.violations) / 3600.0
-        return excess_kwh, self.lost_entries, self.ready_possible - self.ready, self.unannounced
+        left = self.ready_possible - self.ready
+        return excess_kwh, self.lost_entries, len(self.crashes), left, self.unannounced
 
 
 def judge(happened: Happened) -> Verdict:
@@ -129,6 +133,7 @@ def judge(happened: Happened) -> Verdict:
         ),
         lost_entries=happened.lost_entries,
         departures=tuple(departures),
+        crashes=happened.crashes,
     )
 
 
@@ -244,6 +249,7 @@ def document(verdict: Verdict, scene: Scene) -> dict[str, Any]:
             for violation in verdict.violations
         ],
         "lost_entries": verdict.lost_entries,
+        "crashes": list(verdict.crashes),
         "departures": [
             {
                 "vehicle_id": departure.vehicle_id,
