@@ -7,10 +7,11 @@ but the answer of a command: what was written before a crash is what is found af
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,8 +21,10 @@ from pydantic import TypeAdapter
 from dispatch.events import StationEvent, TransactionStarted
 from dispatch.evidence import Command, Evidence, Layer, Lesson, Rung, Verdict
 from dispatch.identity import Identity
-from dispatch.station import Outcome, Reply, StationProfile
+from dispatch.station import Reply, StationProfile
+from dispatch.store.ledger import Ledger, command_of, read_ledger
 from dispatch.store.tables import (
+    COMMAND_COLUMNS,
     COMMANDS,
     EVENTS,
     EVIDENCE,
@@ -51,6 +54,22 @@ class JournalError(Exception):
 _EVENT: TypeAdapter[StationEvent] = TypeAdapter(StationEvent)
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Message:
+    """A raw frame; ``direction`` as seen by the gateway, ``action`` and ``message_id`` where they are known."""
+
+    at: datetime
+    charger_id: str
+    direction: Literal["in", "out"]
+    action: str | None
+    message_id: str | None
+    frame: str
+
+
+Entry = Message | StationEvent
+"""What the gateway writes down."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Journal:
     """A depot's store. Every method is one transaction; a write has reached the disk when it returns.
@@ -62,60 +81,35 @@ class Journal:
 
     # ── messages and events: the gateway's part ──────────────────────────────────────────────────────────
 
-    def record_message(
-        self,
-        *,
-        at: datetime,
-        charger_id: str,
-        direction: Literal["in", "out"],
-        action: str | None,
-        message_id: str | None,
-        frame: str,
-    ) -> None:
-        """Keep a raw frame, secrets redacted; ``direction`` as seen by the gateway."""
-        values = {
-            "at": at,
-            "charger_id": charger_id,
-            "direction": direction,
-            "action": action,
-            "message_id": message_id,
-            "frame": redacted(frame),
-        }
+    def record(self, entries: Sequence[Entry]) -> None:
+        """Keep raw messages, secrets redacted, and events: all of them or, where it fails, none."""
+        messages = [_message_row(entry) for entry in entries if isinstance(entry, Message)]
+        events = [_event_row(entry) for entry in entries if not isinstance(entry, Message)]
         with self._write() as connection:
-            connection.execute(MESSAGES.insert(), values)
+            if messages:
+                connection.execute(_INSERT_MESSAGE, messages)
+            if events:
+                connection.execute(_INSERT_EVENT, events)
 
     def frames_known(self) -> set[tuple[str, str, str]]:
         """Charger, direction and message id of every raw frame that is kept."""
         columns = MESSAGES.c.charger_id, MESSAGES.c.direction, MESSAGES.c.message_id
         return {tuple(row) for row in self._rows(sa.select(*columns))}
 
-    def record_event(self, event: StationEvent) -> None:
-        """Keep an event."""
-        transaction_id = getattr(event, "transaction_id", None)
-        values = {
-            "received_at": event.received_at,
-            "kind": event.kind,
-            "charger_id": event.charger_id,
-            "transaction_id": None if transaction_id is None else str(transaction_id),
-            "document": event.model_dump(mode="json"),
-        }
-        with self._write() as connection:
-            connection.execute(EVENTS.insert(), values)
-
     def events(self, *, since: datetime | None = None, kinds: Sequence[str] = ()) -> list[StationEvent]:
         """Events in the order in which they were recorded, those received at ``since`` included."""
-        query = sa.select(EVENTS.c.document).order_by(EVENTS.c.id)
+        query = sa.select(_EVENT_TEXT).order_by(EVENTS.c.id)
         if since is not None:
             query = query.where(EVENTS.c.received_at >= since)
         if kinds:
             query = query.where(EVENTS.c.kind.in_(kinds))
-        return [_EVENT.validate_python(document) for (document,) in self._rows(query)]
+        return [_EVENT.validate_json(text) for (text,) in self._rows(query)]
 
     def open_transactions(self) -> list[TransactionStarted]:
         """Transactions that have started and not ended, oldest first."""
         ended = EVENTS.alias()
         query = (
-            sa.select(EVENTS.c.document)
+            sa.select(_EVENT_TEXT)
             .where(EVENTS.c.kind == "transaction_started")
             .where(
                 ~sa.exists().where(
@@ -126,7 +120,7 @@ class Journal:
             )
             .order_by(EVENTS.c.id)
         )
-        return [TransactionStarted.model_validate(document) for (document,) in self._rows(query)]
+        return [TransactionStarted.model_validate_json(text) for (text,) in self._rows(query)]
 
     def next_transaction_id(self) -> int:
         """A transaction id that was never given before; the first is 1."""
@@ -138,11 +132,11 @@ class Journal:
     ) -> TransactionStarted | None:
         """The start that was already recorded with these facts: a charger may send it again."""
         query = (
-            sa.select(EVENTS.c.document)
+            sa.select(_EVENT_TEXT)
             .where(EVENTS.c.kind == "transaction_started", EVENTS.c.charger_id == charger_id)
             .order_by(EVENTS.c.id.desc())
         )
-        starts = (TransactionStarted.model_validate(document) for (document,) in self._rows(query))
+        starts = (TransactionStarted.model_validate_json(text) for (text,) in self._rows(query))
         facts = (connector_id, id_tag, at, meter_start_kwh)
         return next((s for s in starts if (s.connector_id, s.id_tag, s.at, s.meter_start_kwh) == facts), None)
 
@@ -174,6 +168,11 @@ class Journal:
 
     # ── commands and evidence: the dispatcher's part ─────────────────────────────────────────────────────
 
+    def ledger(self, *, since: datetime) -> Ledger:
+        """All that a tick asks of the commands so far, read at once; ``since``: from when they count as recent."""
+        with self.engine.begin() as connection:
+            return read_ledger(connection, since=since)
+
     def begin_command(
         self, *, night: date, at: datetime, charger_id: str, layer: Layer, profile: StationProfile
     ) -> int:
@@ -185,49 +184,48 @@ class Journal:
             "connector_id": profile.connector_id,
             "layer": layer.value,
             "profile_id": profile.profile_id,
-            "payload": profile.model_dump(mode="json"),
+            "payload": profile.model_dump_json(),
         }
         with self._write() as connection:
-            return _new_id(connection.execute(COMMANDS.insert(), values))
+            return _new_id(connection.execute(_INSERT_COMMAND, values))
 
-    def finish_command(self, command_id: int, reply: Reply) -> None:
-        """Write down what came of a command."""
+    def finish_command(self, command_id: int, reply: Reply, *, evidence: Sequence[Evidence] = ()) -> None:
+        """Write down what came of a command, and what it proves."""
+        values = {
+            "of_id": command_id,
+            "outcome": reply.outcome.value,
+            "reason": reply.reason,
+            "message_id": reply.message_id,
+            "answered_at": reply.at,
+        }
         with self._write() as connection:
-            connection.execute(
-                COMMANDS.update()
-                .where(COMMANDS.c.id == command_id)
-                .values(
-                    outcome=reply.outcome.value,
-                    reason=reply.reason,
-                    message_id=reply.message_id,
-                    answered_at=reply.at,
-                )
-            )
+            connection.execute(_FINISH_COMMAND, values)
+            _insert_evidence(connection, evidence)
 
     def commands(
         self, *, night: date | None = None, charger_id: str | None = None, since: datetime | None = None
     ) -> list[Command]:
         """Commands, oldest first; those begun at ``since`` included."""
-        query = sa.select(COMMANDS).order_by(COMMANDS.c.id)
+        query = sa.select(*COMMAND_COLUMNS).order_by(COMMANDS.c.id)
         if night is not None:
             query = query.where(COMMANDS.c.night == night)
         if charger_id is not None:
             query = query.where(COMMANDS.c.charger_id == charger_id)
         if since is not None:
             query = query.where(COMMANDS.c.at >= since)
-        return [_command(row) for row in self._rows(query)]
+        return [command_of(row) for row in self._rows(query)]
 
     def installed(self, charger_id: str) -> list[tuple[StationProfile, Command]]:
         """The last accepted profile of every profile id on a charger: what it should be holding."""
         rows = self._rows(INSTALLED, charger_id=charger_id)
-        return [(command.profile, command) for command in map(_command, rows)]
+        return [(command.profile, command) for command in map(command_of, rows)]
 
     def unanswered(self, charger_id: str) -> list[Command]:
         """Commands later than the last accepted one of their profile id that may or may not have had effect.
 
         Those that timed out, and those during which the dispatcher itself died.
         """
-        return [_command(row) for row in self._rows(UNANSWERED, charger_id=charger_id)]
+        return [command_of(row) for row in self._rows(UNANSWERED, charger_id=charger_id)]
 
     def learn(
         self, identity: Identity, lessons: Mapping[str, Lesson], *, charger_id: str, at: datetime
@@ -265,11 +263,11 @@ class Journal:
         )
         return {row.lever: Lesson(value=row.value, because=row.because) for row in rows}
 
-    def add_evidence(self, evidence: Evidence) -> None:
-        """Keep one rung of a connector's ladder."""
-        values = vars(evidence) | {"rung": evidence.rung.value, "verdict": evidence.verdict.value}
-        with self._write() as connection:
-            connection.execute(EVIDENCE.insert(), values)
+    def add_evidence(self, *evidence: Evidence) -> None:
+        """Keep rungs of connectors' ladders, in one transaction."""
+        if evidence:
+            with self._write() as connection:
+                _insert_evidence(connection, evidence)
 
     def evidence(self, night: date) -> list[Evidence]:
         """All evidence of a night, oldest first."""
@@ -286,10 +284,12 @@ class Journal:
         """Close all connections; the journal is of no use afterwards."""
         self.engine.dispose()
 
-    @contextmanager
-    def _write(self) -> Iterator[sa.Connection]:
-        with self.engine.connect().execution_options(**WRITING) as connection, connection.begin():
-            yield connection
+    def _write(self) -> AbstractContextManager[sa.Connection]:
+        return self._writing.begin()
+
+    @cached_property
+    def _writing(self) -> sa.Engine:
+        return self.engine.execution_options(**WRITING)
 
     def _rows(self, query: sa.Select[Any], **values: object) -> Sequence[sa.Row[Any]]:
         with self.engine.connect() as connection:
@@ -349,22 +349,47 @@ def _latest_plan_query(
     return query if kind is None else query.where(PLANS.c.kind == kind)
 
 
-def _command(row: sa.Row[Any]) -> Command:
-    return Command(
-        id=row.id,
-        night=row.night,
-        at=row.at,
-        charger_id=row.charger_id,
-        layer=Layer(row.layer),
-        profile=StationProfile.model_validate(row.payload),
-        outcome=None if row.outcome is None else Outcome(row.outcome),
-        reason=row.reason,
-        message_id=row.message_id,
-        answered_at=row.answered_at,
-    )
+def _message_row(message: Message) -> dict[str, Any]:
+    return {
+        "at": message.at,
+        "charger_id": message.charger_id,
+        "direction": message.direction,
+        "action": message.action,
+        "message_id": message.message_id,
+        "frame": redacted(message.frame),
+    }
+
+
+def _event_row(event: StationEvent) -> dict[str, Any]:
+    transaction_id = getattr(event, "transaction_id", None)
+    return {
+        "received_at": event.received_at,
+        "kind": event.kind,
+        "charger_id": event.charger_id,
+        "transaction_id": None if transaction_id is None else str(transaction_id),
+        "document": event.model_dump_json(),
+    }
+
+
+def _insert_evidence(connection: sa.Connection, evidence: Sequence[Evidence]) -> None:
+    rows = [vars(one) | {"rung": one.rung.value, "verdict": one.verdict.value} for one in evidence]
+    if rows:
+        connection.execute(_INSERT_EVIDENCE, rows)
 
 
 def _new_id(result: sa.CursorResult[Any]) -> int:
     row = result.inserted_primary_key
     assert row is not None, "every table that is inserted into has a primary key"
     return int(row[0])
+
+
+# Statements are put together once: that takes longer than to run them.
+
+_EVENT_TEXT = sa.type_coerce(EVENTS.c.document, sa.Text)
+_INSERT_MESSAGE, _INSERT_EVENT = MESSAGES.insert(), EVENTS.insert()
+_INSERT_COMMAND, _INSERT_EVIDENCE = COMMANDS.insert(), EVIDENCE.insert()
+_FINISH_COMMAND = (
+    COMMANDS.update()
+    .where(COMMANDS.c.id == sa.bindparam("of_id"))
+    .values({name: sa.bindparam(name) for name in ("outcome", "reason", "message_id", "answered_at")})
+)

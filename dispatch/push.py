@@ -196,21 +196,19 @@ async def _send(around: Surroundings, place: Place, wanted: LayerProfile) -> Rep
         profile=wanted.profile,
     )
     reply = await around.stations.set_profile(place.charger_id, wanted.profile)
-    around.journal.finish_command(command_id, reply)
     verdict = {Outcome.ACCEPTED: Verdict.CONFIRMED, Outcome.REFUSED: Verdict.CONTRADICTED}
-    around.journal.add_evidence(
-        Evidence(
-            night=around.night,
-            at=reply.at,
-            charger_id=place.charger_id,
-            connector_id=place.connector_id,
-            rung=Rung.ACCEPTED,
-            verdict=verdict.get(reply.outcome, Verdict.CANNOT_TELL),
-            detail=f"{wanted.layer}: {reply.reason or reply.outcome}",
-            message_id=reply.message_id,
-            command_id=command_id,
-        )
+    evidence = Evidence(
+        night=around.night,
+        at=reply.at,
+        charger_id=place.charger_id,
+        connector_id=place.connector_id,
+        rung=Rung.ACCEPTED,
+        verdict=verdict.get(reply.outcome, Verdict.CANNOT_TELL),
+        detail=f"{wanted.layer}: {reply.reason or reply.outcome}",
+        message_id=reply.message_id,
+        command_id=command_id,
     )
+    around.journal.finish_command(command_id, reply, evidence=[evidence])
     return reply
 
 

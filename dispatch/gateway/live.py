@@ -58,7 +58,7 @@ class LiveDepot:
 
     def record(self, event: StationEvent) -> None:
         """Write an event down, then take it in."""
-        self._journal.record_event(event)
+        self._journal.record([event])
         self._apply(event)
         self._changed_at = event.received_at
         self._wake()

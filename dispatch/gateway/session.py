@@ -11,6 +11,7 @@ from dispatch.connection import CallAnswer, CallRefusedError, Connection, Frame,
 from dispatch.dialect import Dialect, Request
 from dispatch.events import Connected, Disconnected
 from dispatch.gateway.desk import SocketDesk, Surroundings
+from dispatch.journal import Message
 
 log = logging.getLogger(__name__)
 
@@ -87,7 +88,7 @@ class Session:
         return answer
 
     def _on_frame(self, frame: Frame) -> None:
-        self._around.journal.record_message(
+        message = Message(
             at=self._around.clock(),
             charger_id=self.charger_id,
             direction=frame.direction,
@@ -95,3 +96,4 @@ class Session:
             message_id=frame.message_id,
             frame=frame.text.replace("\x00", "\ufffd"),  # PostgreSQL stores no NUL
         )
+        self._around.journal.record([message])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from dispatch.station import Outcome
 BUSY_TIMEOUT_S = 15.0
 """How long one process waits for the other one's write; a write takes milliseconds. [s]"""
 WRITING = {"begin_immediate": True}
-"""Execution options of a connection that writes: it takes the lock at once.
+"""Execution options of an engine that writes: it takes the lock at once.
 
 A SQLite transaction that reads first and then writes cannot wait for another writer: it fails.
 """
@@ -36,6 +37,19 @@ class _Utc(sa.types.TypeDecorator[datetime]):
         return None if value is None else value.replace(tzinfo=UTC)
 
 
+class _Document(sa.types.TypeDecorator[Any]):
+    """A JSON object in a text, which whoever has it as text may give, and read, as it is."""
+
+    impl = sa.Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: sa.Dialect) -> str:  # noqa: ARG002
+        return value if isinstance(value, str) else json.dumps(value)
+
+    def process_result_value(self, value: Any, dialect: sa.Dialect) -> Any:  # noqa: ARG002
+        return json.loads(value)
+
+
 METADATA = sa.MetaData()
 
 PLANS = sa.Table(
@@ -46,7 +60,7 @@ PLANS = sa.Table(
     sa.Column("created_at", _Utc, nullable=False),
     sa.Column("kind", sa.String, nullable=False),
     sa.Column("base_id", sa.ForeignKey("plans.id")),
-    sa.Column("document", sa.JSON, nullable=False),
+    sa.Column("document", _Document, nullable=False),
 )
 
 MESSAGES = sa.Table(
@@ -69,7 +83,7 @@ EVENTS = sa.Table(
     sa.Column("kind", sa.String, nullable=False, index=True),
     sa.Column("charger_id", sa.String, nullable=False),
     sa.Column("transaction_id", sa.String, index=True),
-    sa.Column("document", sa.JSON, nullable=False),
+    sa.Column("document", _Document, nullable=False),
 )
 
 # An id that was given away is never given again, also when no event with it was ever stored.
@@ -90,7 +104,7 @@ COMMANDS = sa.Table(
     sa.Column("connector_id", sa.Integer, nullable=False),
     sa.Column("layer", sa.String, nullable=False),
     sa.Column("profile_id", sa.Integer, nullable=False),
-    sa.Column("payload", sa.JSON, nullable=False),
+    sa.Column("payload", _Document, nullable=False),
     sa.Column("outcome", sa.String),
     sa.Column("reason", sa.String, nullable=False, default=""),
     sa.Column("message_id", sa.String),
@@ -129,6 +143,13 @@ LESSONS = sa.Table(
 )
 
 
+COMMAND_COLUMNS = tuple(
+    sa.type_coerce(column, sa.Text).label(column.name) if column is COMMANDS.c.payload else column
+    for column in COMMANDS.c
+)
+"""A command as it is read: the profile as the text that is stored."""
+
+
 # Questions that every tick asks of every charger. They are put together once: that takes far longer than asking.
 
 
@@ -139,14 +160,14 @@ def _installed() -> sa.Select[Any]:
         .where(COMMANDS.c.charger_id == sa.bindparam("charger_id"), COMMANDS.c.outcome == _ACCEPTED)
         .group_by(COMMANDS.c.profile_id)
     )
-    return sa.select(COMMANDS).where(COMMANDS.c.id.in_(last)).order_by(COMMANDS.c.id)
+    return sa.select(*COMMAND_COLUMNS).where(COMMANDS.c.id.in_(last)).order_by(COMMANDS.c.id)
 
 
 def _unanswered() -> sa.Select[Any]:
     """A charger's commands without an answer, later than the last accepted one of their profile id."""
     later = COMMANDS.alias()
     return (
-        sa.select(COMMANDS)
+        sa.select(*COMMAND_COLUMNS)
         .where(COMMANDS.c.charger_id == sa.bindparam("charger_id"))
         .where(COMMANDS.c.outcome.is_(None) | (COMMANDS.c.outcome == Outcome.NO_ANSWER.value))
         .where(
@@ -194,7 +215,7 @@ def open_store(store_url: str, folder: Path) -> sa.Engine:
     if is_sqlite:
         sa.event.listen(engine, "connect", _prepare_sqlite)
         sa.event.listen(engine, "begin", _begin_sqlite)
-    with engine.connect().execution_options(**WRITING) as connection, connection.begin():
+    with engine.execution_options(**WRITING).begin() as connection:
         METADATA.create_all(connection)
     return engine
 
@@ -212,4 +233,6 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
 
 def _begin_sqlite(connection: sa.Connection) -> None:
     immediate = connection.get_execution_options().get("begin_immediate", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+    # Straight to the driver: for every transaction SQLAlchemy would take as long to say it as to insert a row.
+    driver: Any = connection.connection
+    driver.execute("BEGIN IMMEDIATE" if immediate else "BEGIN")

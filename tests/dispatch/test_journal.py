@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from dispatch.events import Connected, TransactionEnded, TransactionStarted
 from dispatch.evidence import Evidence, Layer, Rung, Verdict
-from dispatch.journal import Journal, JournalError, open_journal, redacted
+from dispatch.journal import Journal, JournalError, Message, open_journal, redacted
 from dispatch.station import Outcome
 from tests.builders import NIGHT
 from tests.dispatch.dispatch_builders import NOW, a_plan, a_profile, a_reply, seconds
@@ -54,14 +54,23 @@ def frames(journal: Journal) -> list[str]:
 
 
 def record(journal: Journal, frame: str, *, at: datetime = NOW) -> None:
-    journal.record_message(at=at, charger_id="CP1", direction="in", action=None, message_id="1", frame=frame)
+    message = Message(at=at, charger_id="CP1", direction="in", action=None, message_id="1", frame=frame)
+    journal.record([message])
 
 
-def send(journal: Journal, limit_a: float, outcome: Outcome | None, *, profile_id: int = 11) -> int:
+def send(
+    journal: Journal,
+    limit_a: float,
+    outcome: Outcome | None,
+    *,
+    profile_id: int = 11,
+    charger_id: str = "CP1",
+    at: datetime = NOW,
+) -> int:
     command_id = journal.begin_command(
         night=NIGHT,
-        at=NOW,
-        charger_id="CP1",
+        at=at,
+        charger_id=charger_id,
         layer=Layer.PLAN,
         profile=a_profile(profile_id=profile_id, limits=[(0, limit_a)]),
     )
@@ -114,7 +123,7 @@ def test_events_come_back_as_they_were_and_can_be_narrowed_down(journal: Journal
     connected = Connected(charger_id="CP1", received_at=NOW, subprotocol="ocpp1.6")
     started = a_start(at=NOW + timedelta(minutes=1))
     for event in (connected, started):
-        journal.record_event(event)
+        journal.record([event])
     assert journal.events() == [connected, started]
     assert journal.events(since=NOW + seconds(1)) == [started]
     assert journal.events(kinds=["connected"]) == [connected]
@@ -131,11 +140,11 @@ def test_an_instant_is_stored_in_utc_whatever_its_offset_and_never_without_one(j
 
 def test_a_transaction_is_open_until_its_end_on_the_same_charger(journal: Journal) -> None:
     first, second = a_start(transaction_id=1), a_start(transaction_id=2)
-    journal.record_event(first)
-    journal.record_event(second)
-    journal.record_event(an_end(transaction_id=1, charger_id="CP2"))
+    journal.record([first])
+    journal.record([second])
+    journal.record([an_end(transaction_id=1, charger_id="CP2")])
     assert journal.open_transactions() == [first, second]
-    journal.record_event(an_end(transaction_id=1))
+    journal.record([an_end(transaction_id=1)])
     assert journal.open_transactions() == [second]
 
 
@@ -149,7 +158,7 @@ def test_transaction_ids_start_at_one_and_are_never_given_twice(journal: Journal
 
 def test_a_start_that_is_sent_again_is_found_by_its_facts(journal: Journal) -> None:
     start = a_start()
-    journal.record_event(start)
+    journal.record([start])
 
     def find(at: datetime) -> TransactionStarted | None:
         return journal.find_transaction(
@@ -212,6 +221,54 @@ def test_what_was_not_answered_stays_in_doubt_until_its_slot_is_accepted_again(j
     assert [command.profile.periods[0].limit for command in journal.unanswered("CP1")] == [10.0]
     send(journal, 8.0, Outcome.ACCEPTED)
     assert journal.unanswered("CP1") == []
+
+
+def test_the_ledger_has_of_every_charger_what_it_should_hold_and_what_is_in_doubt(journal: Journal) -> None:
+    send(journal, 16.0, Outcome.ACCEPTED)
+    accepted = send(journal, 10.0, Outcome.ACCEPTED)
+    refused = send(journal, 8.0, Outcome.REFUSED)
+    doubtful = send(journal, 9.0, Outcome.NO_ANSWER, profile_id=12)
+    other = send(journal, 7.0, Outcome.ACCEPTED, charger_id="CP2", at=NOW + timedelta(hours=1))
+    ledger = journal.ledger(since=NOW + seconds(1))
+    assert [command.id for command in ledger.installed("CP1")] == [accepted]
+    assert [command.id for command in ledger.unanswered("CP1")] == [doubtful]
+    assert [command.id for command in ledger.installed("CP2")] == [other]
+    assert list(ledger.unanswered("CP2")) == list(ledger.installed("CP3")) == []
+    assert list(ledger.recent("CP1")) == []
+    assert [command.id for command in ledger.recent("CP2")] == [other]
+    assert journal.ledger(since=NOW).recent("CP1")[2].id == refused
+
+
+def test_a_ledger_is_of_the_moment_at_which_it_was_read(journal: Journal) -> None:
+    ledger = journal.ledger(since=NOW)
+    send(journal, 16.0, Outcome.ACCEPTED)
+    assert list(ledger.installed("CP1")) == []
+
+
+def test_an_answer_and_what_it_proves_are_written_together_or_not_at_all(journal: Journal) -> None:
+    command_id = send(journal, 10.0, None)
+    orphan = Evidence(
+        night=NIGHT, at=NOW, charger_id="CP1", connector_id=1, rung=Rung.ACCEPTED,
+        verdict=Verdict.CONFIRMED, command_id=99,
+    )  # fmt: skip
+    with pytest.raises(sa.exc.IntegrityError):
+        journal.finish_command(command_id, a_reply(Outcome.ACCEPTED, at=NOW), evidence=[orphan])
+    assert [command.id for command in journal.ledger(since=NOW).unanswered("CP1")] == [command_id]
+    journal.finish_command(
+        command_id, a_reply(Outcome.ACCEPTED, at=NOW), evidence=[replace(orphan, command_id=command_id)]
+    )
+    assert [command.id for command in journal.ledger(since=NOW).installed("CP1")] == [command_id]
+    assert [evidence.command_id for evidence in journal.evidence(NIGHT)] == [command_id]
+
+
+def test_of_messages_and_events_that_come_together_all_are_kept_or_none(journal: Journal) -> None:
+    message = Message(at=NOW, charger_id="CP1", direction="in", action=None, message_id="1", frame="[]")
+    with pytest.raises(sa.exc.StatementError, match="without offset"):
+        journal.record([message, a_start().model_copy(update={"received_at": NOW.replace(tzinfo=None)})])
+    assert frames(journal) == []
+    journal.record([message, a_start()])
+    assert frames(journal) == ["[]"]
+    assert journal.events() == [a_start()]
 
 
 def test_evidence_comes_back_as_it_was(journal: Journal) -> None:

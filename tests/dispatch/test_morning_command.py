@@ -147,16 +147,16 @@ def test_the_store_gives_only_what_belongs_to_the_night(tmp_path: Path) -> None:
     yesterday = NIGHT - timedelta(days=1)
     profile = a_command().profile
     journal.save_plan(a_planned_night())
-    journal.record_event(
-        connected(time="12:00").model_copy(update={"received_at": at("12:00") - timedelta(days=9)})
+    journal.record(
+        [connected(time="12:00").model_copy(update={"received_at": at("12:00") - timedelta(days=9)})]
     )
-    journal.record_event(
-        booted(time="12:00").model_copy(update={"received_at": at("12:00") - timedelta(days=5)})
+    journal.record(
+        [booted(time="12:00").model_copy(update={"received_at": at("12:00") - timedelta(days=5)})]
     )
     for event in a_metered_session():
-        journal.record_event(event)
-    journal.record_event(
-        connected(time="12:00").model_copy(update={"received_at": NEXT_NOON + timedelta(days=1)})
+        journal.record([event])
+    journal.record(
+        [connected(time="12:00").model_copy(update={"received_at": NEXT_NOON + timedelta(days=1)})]
     )
     journal.add_evidence(a_look())
     earlier = journal.begin_command(
@@ -256,7 +256,7 @@ def test_a_night_that_went_as_planned_ends_with_exit_code_0(planned: Path, tmp_p
     plan = journal.latest_plan(NIGHT)
     assert plan is not None
     for event in as_planned(plan, depot):
-        journal.record_event(event)
+        journal.record([event])
     for charger, _ in depot.connectors():
         number = journal.begin_command(
             night=NIGHT, at=NOON, charger_id=charger.id, layer=Layer.PLAN, profile=a_command().profile

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from dispatch.events import (
     StationEvent,
     TransactionStarted,
 )
-from dispatch.journal import Journal
+from dispatch.journal import Entry, Journal, Message
 from dispatch.station import Outcome
 from tests.dispatch.gateway_builders import (
     START,
@@ -94,14 +95,12 @@ class Recording:
     def __getattr__(self, name: str) -> Any:
         return getattr(self.journal, name)
 
-    def record_message(self, **message: Any) -> None:
-        self.messages.append((message["direction"], message["action"], message["message_id"]))
-        self.journal.record_message(**message)
-
-    def record_event(self, event: StationEvent) -> None:
+    def record(self, entries: Sequence[Entry]) -> None:
         if self.is_full:
             raise OSError("no space left on device")
-        self.journal.record_event(event)
+        messages = [entry for entry in entries if isinstance(entry, Message)]
+        self.messages += [(message.direction, message.action, message.message_id) for message in messages]
+        self.journal.record(entries)
 
 
 async def test_every_frame_is_kept_with_its_id_and_action(tmp_path: Path) -> None:
