@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from optimiser import plug_and_charge
+
 FOLDER = Path(__file__).parents[1] / "notebooks"
 FIRST = FOLDER / "tonight.ipynb"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
@@ -65,3 +67,24 @@ def test_what_the_first_notebook_says_of_its_night_is_true() -> None:
     assert by_limit["20 kW"].cost.total > tonight.cost.total
     assert by_limit["20 kW"].shortfall_kwh == pytest.approx(0.0, abs=0.1)
     assert not names["tightest"]["ready"].all()
+
+
+def test_what_is_said_of_tariffs_and_a_year_of_nights_is_true() -> None:
+    names, _ = executed(FOLDER / "what_is_it_worth.ipynb")
+    by_tariff, year = names["by_tariff"], names["year"]
+    assert abs(by_tariff.loc["flat, EUR", "energy saved, %"]) < 1
+    assert (by_tariff["energy saved, %"].drop("flat, EUR") > 10).all()
+    one_evening = by_tariff.loc["day-ahead, EUR"]
+    assert one_evening["demand, plugged"] > 10 * one_evening["energy, plugged"]
+    peaks = names["peaks"].set_index(["tariff.demand_charge_per_kw", "tariff.peak_so_far_kw"])["peak_kw"]
+    assert peaks[0].min() > peaks[20][24] == pytest.approx(24, abs=0.1)
+    assert names["classes"].change_kw == pytest.approx(36)
+    assert names["sunday"].import_price_per_kwh.min() < 0.1226
+    assert names["in_may"].cost.energy > cost_without_a_plan(names["depot"], names["sunday"])
+    assert len(year) > 45
+    assert names["mean"] > 2 * names["error"] > 0
+
+
+def cost_without_a_plan(depot: Any, night: Any) -> float:
+    """What the energy of vans that are just plugged in costs."""
+    return plug_and_charge(depot, night).cost.energy
