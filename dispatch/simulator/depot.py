@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from dispatch.simulator.charge_point import ChargePoint, Timing, websocket_dial
 from dispatch.simulator.machine import Machine
@@ -54,11 +54,12 @@ def machines(
     charger_ids: Collection[str] | None = None,
     arrival_soc_percent: Mapping[str, float] | None = None,
     personas: Mapping[str, Persona] | None = None,
+    sleeps_after_s: Mapping[str, float] | None = None,
 ) -> tuple[Machine, ...]:
     """The charge points of a depot, all or those named, each with its vehicles of the night.
 
     ``arrival_soc_percent`` by vehicle id takes the place of what the night expects; ``personas`` are by
-    charger id, default the honest one. Raises :class:`SimulationError` for names that the depot does not have.
+    charger id, default the honest one; ``sleeps_after_s`` by vehicle id has those that fall asleep. Raises :class:`SimulationError` for names that the depot does not have.
     """
     arrival_socs, characters = arrival_soc_percent or {}, personas or {}
     chargers = {charger.id for charger in depot.chargers}
@@ -78,7 +79,7 @@ def machines(
     return tuple(
         VERSIONS[charger.ocpp](
             charger=charger,
-            stays=_stays(depot, night, charger, arrival_socs),
+            stays=_stays(depot, night, charger, arrival_socs, sleeps_after_s or {}),
             voltage_v=depot.site.voltage_v,
             persona=characters.get(charger.id, Persona()),
             meter_interval_s=meter_interval_s,
@@ -127,9 +128,14 @@ async def simulate(
 
 
 def _stays(
-    depot: Depot, night: Night, charger: Charger, arrival_socs: Mapping[str, float]
+    depot: Depot,
+    night: Night,
+    charger: Charger,
+    arrival_socs: Mapping[str, float],
+    sleeps_after_s: Mapping[str, float],
 ) -> dict[int, list[Stay]]:
     stays: dict[int, list[Stay]] = {connector.id: [] for connector in charger.connectors}
+    lead = timedelta(minutes=depot.policy.precondition_minutes)
     for visit in night.visits:
         if visit.charger_id == charger.id:
             stay = Stay(
@@ -137,6 +143,11 @@ def _stays(
                 arrival=visit.arrival,
                 departure=visit.departure,
                 arrival_soc_percent=arrival_socs.get(visit.vehicle_id, visit.arrival_soc_percent),
+                precondition_kwh=visit.precondition_kwh,
+                preconditioned_from=max(visit.arrival, visit.departure - lead)
+                if visit.precondition_kwh > 0
+                else None,
+                sleeps_after_s=sleeps_after_s.get(visit.vehicle_id),
             )
             stays[visit.connector_id].append(stay)
     return stays

@@ -254,7 +254,10 @@ class Machine(ABC):
         return [self._sampled_at + timedelta(seconds=interval_s * n) for n in range(first, count + 1)]
 
     def _change(self, outlet: Outlet, at: datetime) -> None:
-        """The next vehicle comes, or the present one goes."""
+        """The next vehicle comes, or the present one begins to be preconditioned or goes."""
+        if outlet.is_to_be_preconditioned:
+            outlet.precondition()
+            return
         if outlet.stay is None:
             stay = outlet.plug_in()
             vehicle, soc_percent = stay.vehicle, stay.arrival_soc_percent

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal
 
 from dispatch.simulator.resolver import Session
-from dispatch.simulator.vehicle import UNLIMITED, Draw, Limit, PluggedVehicle, advance, draw
+from dispatch.simulator.vehicle import UNLIMITED, Draw, Limit, PluggedVehicle, advance, draw, is_offered_power
 from optimiser.depot import Connector, Vehicle
+
+NOTHING = Limit(power_kw=0.0)
+"""What flows without a transaction."""
 
 State = Literal["Available", "Preparing", "Charging", "SuspendedEV", "SuspendedEVSE", "Finishing"]
 
@@ -28,12 +31,19 @@ class Measured:
 
 @dataclass(frozen=True, kw_only=True)
 class Stay:
-    """A vehicle that will be on a connector between two instants, and how full it comes."""
+    """A vehicle that will be on a connector between two instants, and how full it comes.
+
+    From ``preconditioned_from`` until it leaves it takes ``precondition_kwh`` out of its battery, at constant power;
+    kept waiting for ``sleeps_after_s`` it falls asleep, None: never.
+    """
 
     vehicle: Vehicle
     arrival: datetime
     departure: datetime
     arrival_soc_percent: float
+    precondition_kwh: float = 0.0
+    preconditioned_from: datetime | None = None
+    sleeps_after_s: float | None = None
 
 
 @dataclass(kw_only=True)
@@ -109,13 +119,21 @@ class Outlet:
             return "Finishing"
         if self.drawn.power_kw > 0:
             return "Charging"
-        return "SuspendedEV" if self.plugged.is_full else "SuspendedEVSE"
+        wants_none = self.plugged.is_full or (
+            self.plugged.is_asleep and is_offered_power(self.plugged, self.limit)
+        )
+        return "SuspendedEV" if wants_none else "SuspendedEVSE"
 
     def next_change(self) -> datetime | None:
-        """When the next vehicle comes or the present one goes."""
-        if self.stay is not None:
-            return self.stay.departure
-        return self.stays[0].arrival if self.stays else None
+        """When the next vehicle comes, or the present one begins to be preconditioned or goes."""
+        if self.stay is None:
+            return self.stays[0].arrival if self.stays else None
+        return self._preconditioned_from or self.stay.departure
+
+    @property
+    def is_to_be_preconditioned(self) -> bool:
+        """Whether the next change is that the vehicle begins to be preconditioned."""
+        return self._preconditioned_from is not None
 
     def plug_in(self) -> Stay:
         """Put the next vehicle on the connector."""
@@ -125,18 +143,29 @@ class Outlet:
             self.connector,
             soc_percent=self.stay.arrival_soc_percent,
             voltage_v=self.voltage_v,
+            sleeps_after_s=self.stay.sleeps_after_s,
         )
         return self.stay
+
+    def precondition(self) -> None:
+        """Let the vehicle begin to be warmed or cooled for its departure."""
+        begins = self._preconditioned_from
+        if self.stay is None or self.plugged is None or begins is None:
+            return
+        hours = (self.stay.departure - begins).total_seconds() / 3600.0
+        self.plugged = replace(self.plugged, consumed_kw=self.stay.precondition_kwh / hours)
 
     def unplug(self) -> None:
         """Let the vehicle go."""
         self.stay = self.plugged = None
 
     def start(self, *, id_tag: str, at: datetime, remote_start_id: int | None = None) -> Transaction:
-        """Begin a transaction."""
+        """Begin a transaction; that wakes a vehicle that sleeps."""
         self.transaction = Transaction(
             connector_id=self.connector.id, id_tag=id_tag, started_at=at, remote_start_id=remote_start_id
         )
+        if self.plugged is not None:
+            self.plugged = self.plugged.awake()
         return self.transaction
 
     def session(self, at: datetime) -> Session:
@@ -151,7 +180,10 @@ class Outlet:
     def charge(self, seconds: float, limit: Limit) -> None:
         """Let the vehicle charge under a limit."""
         self.limit = limit
-        if self.plugged is None or not self.is_charging:
+        if self.plugged is None:
+            return
+        if not self.is_charging:
+            self.plugged = advance(self.plugged, NOTHING, seconds)
             return
         before_kwh = self.plugged.drawn_kwh
         self.plugged = advance(self.plugged, limit, seconds)
@@ -181,6 +213,12 @@ class Outlet:
                 )
             ),
         )
+
+    @property
+    def _preconditioned_from(self) -> datetime | None:
+        """When the vehicle begins to be preconditioned; None once it has, and where it never is."""
+        has_begun = self.plugged is None or self.plugged.consumed_kw > 0
+        return None if self.stay is None or has_begun else self.stay.preconditioned_from
 
     @property
     def _metered_share(self) -> float:

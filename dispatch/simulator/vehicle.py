@@ -1,13 +1,13 @@
 """The physics of a vehicle on a connector: what it draws under a limit, and how full that makes it.
 
-It alone knows the taper of a battery and the least current that charges. No OCPP, no clock, no network.
+It alone knows the taper of a battery, the least current that charges, what warming for the departure takes, and when
+a vehicle that is kept waiting falls asleep. No OCPP, no clock, no network.
 """
 
 from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -49,21 +49,39 @@ class Draw:
 
 @dataclass(frozen=True, kw_only=True)
 class PluggedVehicle:
-    """A vehicle on a connector; ``stored_kwh`` is in the battery, ``drawn_kwh`` from the grid since plug-in."""
+    """A vehicle on a connector; ``stored_kwh`` is in the battery, ``drawn_kwh`` from the grid since plug-in.
+
+    ``consumed_kw`` is what it takes out of its battery just now, to be warm or cool when it leaves. It falls asleep
+    after ``sleeps_after_s`` without being offered what it needs, of which ``waited_s`` are over; None: never.
+    """
 
     vehicle: Vehicle
     connector: Connector
     voltage_v: float
     stored_kwh: float
     drawn_kwh: float = 0.0
+    consumed_kw: float = 0.0
+    sleeps_after_s: float | None = None
+    waited_s: float = 0.0
 
     @classmethod
     def arriving(
-        cls, vehicle: Vehicle, connector: Connector, *, soc_percent: float, voltage_v: float
+        cls,
+        vehicle: Vehicle,
+        connector: Connector,
+        *,
+        soc_percent: float,
+        voltage_v: float,
+        sleeps_after_s: float | None = None,
     ) -> PluggedVehicle:
         """A vehicle as it is plugged in."""
-        stored_kwh = vehicle.battery_kwh * soc_percent / 100.0
-        return cls(vehicle=vehicle, connector=connector, voltage_v=voltage_v, stored_kwh=stored_kwh)
+        return cls(
+            vehicle=vehicle,
+            connector=connector,
+            voltage_v=voltage_v,
+            stored_kwh=vehicle.battery_kwh * soc_percent / 100.0,
+            sleeps_after_s=sleeps_after_s,
+        )
 
     @property
     def soc_percent(self) -> float:
@@ -72,19 +90,35 @@ class PluggedVehicle:
 
     @property
     def is_full(self) -> bool:
-        """Whether nothing more goes in."""
+        """Whether nothing more goes in than is taken out."""
         return self.stored_kwh >= self.vehicle.battery_kwh
+
+    @property
+    def is_asleep(self) -> bool:
+        """Whether it has been kept waiting too long: it draws nothing, whatever it is offered."""
+        return self.sleeps_after_s is not None and self.waited_s >= self.sleeps_after_s
+
+    def awake(self) -> PluggedVehicle:
+        """The vehicle woken, as by a new transaction."""
+        return replace(self, waited_s=0.0)
 
 
 def draw(plugged: PluggedVehicle, limit: Limit) -> Draw:
     """What the vehicle draws from the grid right now under a limit."""
     into_battery_kw = _into_battery_kw(plugged, plugged.stored_kwh, allowed_kw=_allowed_kw(plugged, limit))
-    power_kw = 0.0 if plugged.is_full else into_battery_kw / plugged.vehicle.charge_efficiency
+    if plugged.is_full:
+        into_battery_kw = min(into_battery_kw, plugged.consumed_kw)
+    power_kw = into_battery_kw / plugged.vehicle.charge_efficiency
     phases = power_range(plugged.connector, plugged.vehicle, voltage_v=plugged.voltage_v).phases
     if phases == 0:
         return Draw(power_kw=power_kw, current_a=0.0, phases=0)
     current_a = current_a_from_kw(power_kw, phases=phases, voltage_v=plugged.voltage_v)
     return Draw(power_kw=power_kw, current_a=current_a, phases=phases)
+
+
+def is_offered_power(plugged: PluggedVehicle, limit: Limit) -> bool:
+    """Whether a limit lets the vehicle charge, if it were awake."""
+    return _allowed_kw(plugged.awake(), limit) > 0
 
 
 def advance(plugged: PluggedVehicle, limit: Limit, duration_s: float) -> PluggedVehicle:
@@ -94,25 +128,38 @@ def advance(plugged: PluggedVehicle, limit: Limit, duration_s: float) -> Plugged
     closed form; charging ends at the instant at which the battery is full.
     """
     allowed_kw = _allowed_kw(plugged, limit)
-    stored_kwh = plugged.stored_kwh
-    left_h = duration_s / 3600.0
-    for knot_kwh in _knots_kwh(plugged, allowed_kw):
-        first_kw = _into_battery_kw(plugged, stored_kwh, allowed_kw=allowed_kw)
-        last_kw = _into_battery_kw(plugged, knot_kwh, allowed_kw=allowed_kw)
-        if left_h <= 0 or first_kw <= 0:
+    stored_kwh, drawn_kwh, left_h = plugged.stored_kwh, plugged.drawn_kwh, duration_s / 3600.0
+    per_stored = 1.0 / plugged.vehicle.charge_efficiency
+    knots_kwh = _knots_kwh(plugged, allowed_kw)
+    while left_h > 0:
+        first_kw = _gain_kw(plugged, stored_kwh, allowed_kw=allowed_kw)
+        knot_kwh = _next_knot_kwh(knots_kwh, stored_kwh, is_rising=first_kw > 0)
+        if first_kw == 0 or knot_kwh is None:  # as much goes in as comes out, be that nothing
+            into_kw = _into_battery_kw(plugged, stored_kwh, allowed_kw=allowed_kw)
+            drawn_kwh += min(into_kw, plugged.consumed_kw) * left_h * per_stored
             break
+        last_kw = _gain_kw(plugged, knot_kwh, allowed_kw=allowed_kw)
         needed_h = _time_h(knot_kwh - stored_kwh, first_kw, last_kw)
+        hours = min(needed_h, left_h)
+        next_kwh = knot_kwh
         if needed_h > left_h:
-            gain_kwh = _gain_kwh(knot_kwh - stored_kwh, first_kw, last_kw, left_h)
-            stored_kwh = min(knot_kwh, stored_kwh + gain_kwh)
-            break
-        stored_kwh, left_h = knot_kwh, left_h - needed_h
-    drawn_kwh = (stored_kwh - plugged.stored_kwh) / plugged.vehicle.charge_efficiency
-    return replace(plugged, stored_kwh=stored_kwh, drawn_kwh=plugged.drawn_kwh + drawn_kwh)
+            next_kwh = stored_kwh + _gain_kwh(knot_kwh - stored_kwh, first_kw, last_kw, left_h)
+            next_kwh = min(knot_kwh, next_kwh) if first_kw > 0 else max(knot_kwh, next_kwh)
+        drawn_kwh += (next_kwh - stored_kwh + plugged.consumed_kw * hours) * per_stored
+        stored_kwh, left_h = next_kwh, left_h - hours
+    waits = allowed_kw <= 0
+    return replace(
+        plugged,
+        stored_kwh=stored_kwh,
+        drawn_kwh=drawn_kwh,
+        waited_s=plugged.waited_s + duration_s if waits else 0.0,
+    )
 
 
 def _allowed_kw(plugged: PluggedVehicle, limit: Limit) -> float:
     """Grid-side power that limit and hardware allow, before the battery has its say; 0 below the minimum."""
+    if plugged.is_asleep:
+        return 0.0
     reach = power_range(plugged.connector, plugged.vehicle, voltage_v=plugged.voltage_v)
     allowed_kw = reach.max_kw
     if limit.power_kw is not None:
@@ -133,22 +180,31 @@ def _into_battery_kw(plugged: PluggedVehicle, stored_kwh: float, *, allowed_kw: 
     return min(allowed_into_battery_kw, _interpolated(soc_percent, curve.soc_percent, curve.max_kw))
 
 
-def _knots_kwh(plugged: PluggedVehicle, allowed_kw: float) -> Iterator[float]:
-    """Stored energies ahead at which the power changes its slope, and the full battery as the last of them."""
+def _gain_kw(plugged: PluggedVehicle, stored_kwh: float, *, allowed_kw: float) -> float:
+    """What goes into the battery, less what is taken out of it. [kW]"""
+    return _into_battery_kw(plugged, stored_kwh, allowed_kw=allowed_kw) - plugged.consumed_kw
+
+
+def _next_knot_kwh(knots_kwh: list[float], stored_kwh: float, *, is_rising: bool) -> float | None:
+    """The knot ahead; None for a full battery that is charged and for an empty one that is drained."""
+    if is_rising:
+        return next((knot_kwh for knot_kwh in knots_kwh if knot_kwh > stored_kwh), None)
+    return next((knot_kwh for knot_kwh in reversed(knots_kwh) if knot_kwh < stored_kwh), None)
+
+
+def _knots_kwh(plugged: PluggedVehicle, allowed_kw: float) -> list[float]:
+    """Stored energies at which the power changes its slope, rising; empty and full are the first and the last."""
     curve = plugged.vehicle.charge_curve
     battery_kwh = plugged.vehicle.battery_kwh
-    socs = {100.0}
+    socs = {0.0, 100.0}
     if curve is not None and plugged.connector.is_dc:
         level_kw = allowed_kw * plugged.vehicle.charge_efficiency
         points = list(zip(curve.soc_percent, curve.max_kw, strict=True))
-        socs.update(soc for soc, _ in points if soc < 100.0)
+        socs.update(soc for soc, _ in points if 0.0 < soc < 100.0)
         for (soc, kw), (next_soc, next_kw) in pairwise(points):
             if min(kw, next_kw) < level_kw < max(kw, next_kw):
                 socs.add(soc + (next_soc - soc) * (level_kw - kw) / (next_kw - kw))
-    for soc in sorted(socs):
-        knot_kwh = battery_kwh if soc == 100.0 else battery_kwh * soc / 100.0
-        if knot_kwh > plugged.stored_kwh:
-            yield knot_kwh
+    return [battery_kwh if soc == 100.0 else battery_kwh * soc / 100.0 for soc in sorted(socs)]
 
 
 def _interpolated(at: float, xs: tuple[float, ...], ys: tuple[float, ...]) -> float:
@@ -163,11 +219,11 @@ def _interpolated(at: float, xs: tuple[float, ...], ys: tuple[float, ...]) -> fl
 
 def _slope_per_h(gap_kwh: float, first_kw: float, last_kw: float) -> float:
     """How the power changes with stored energy; 0 where it is level but for noise. [1/h]"""
-    return 0.0 if abs(last_kw - first_kw) <= 1e-9 * first_kw else (last_kw - first_kw) / gap_kwh
+    return 0.0 if abs(last_kw - first_kw) <= 1e-9 * abs(first_kw) else (last_kw - first_kw) / gap_kwh
 
 
 def _time_h(gap_kwh: float, first_kw: float, last_kw: float) -> float:
-    if last_kw <= 0:
+    if last_kw / first_kw <= 0:
         return math.inf  # the power fades away before the knot is reached
     slope = _slope_per_h(gap_kwh, first_kw, last_kw)
     return math.log(last_kw / first_kw) / slope if slope else gap_kwh / first_kw

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -37,6 +38,10 @@ def measured(machine: Machine, at_s: float) -> dict[str, float]:
     (_, payload) = sent(machine, actions=["MeterValues"])[-1]
     values = payload["meterValue"][0]["sampledValue"]
     return {f"{v['measurand']}{v.get('phase', '')}": float(v["value"]) for v in values}
+
+
+def a_sleeper() -> Stay:
+    return replace(a_stay(), sleeps_after_s=1200.0)
 
 
 def statuses(machine: Machine) -> list[str]:
@@ -275,3 +280,46 @@ def test_no_meter_is_ever_above_the_limit_in_force(
         allowed_kwh = sum(limit_a(one) * 0.69 * (two - one) / 3600.0 for one, two in pairwise(edges))
         assert outlet.register_kwh - before_kwh <= allowed_kwh + 1e-6
         begin_s, before_kwh = end_s, outlet.register_kwh
+
+
+def test_a_vehicle_that_sleeps_is_told_to_want_nothing_and_wakes_when_it_is_started_again() -> None:
+    machine = a_machine(a_sleeper())
+    put(machine, a_profile([(0, 0.0), (3000, 10.0)]))
+    machine.advance_to(after(3100.0))
+    assert measured(machine, 3200.0)["Power.Active.Import"] == 0.0
+    assert machine.outlets[1].state == "SuspendedEV"
+    machine.handle("RemoteStopTransaction", {"transactionId": 1}, after(3300.0))
+    machine.handle("RemoteStartTransaction", {"idTag": "TAG-V1"}, after(3400.0))
+    assert measured(machine, 3500.0)["Power.Active.Import"] == pytest.approx(6900.0)
+
+
+def test_a_vehicle_is_preconditioned_from_its_instant_until_it_leaves() -> None:
+    """4 kW for half an hour, into a battery that gets 6.21 kW from 10 A; an hour of charging before that."""
+    stay = replace(
+        a_stay(departure_s=5400.0),
+        precondition_kwh=2.0,
+        preconditioned_from=after(3600.0),
+        arrival=after(0.0),
+    )
+    machine = a_machine(stay)
+    left: list[float] = []
+    machine.on_leave = lambda _, vehicle: left.append(vehicle.stored_kwh)
+    put(machine, a_profile([(0, 10.0)]))
+    machine.advance_to(after(6000.0))
+    assert left == [pytest.approx(32.0 + 1.5 * 6.21 - 2.0)]
+
+
+def test_a_vehicle_without_a_transaction_is_preconditioned_from_its_battery() -> None:
+    stay = replace(
+        a_stay(departure_s=5400.0),
+        precondition_kwh=2.0,
+        preconditioned_from=after(3600.0),
+        arrival=after(0.0),
+    )
+    machine = a_machine(stay)
+    sent(machine)
+    left: list[float] = []
+    machine.on_leave = lambda _, vehicle: left.append(vehicle.stored_kwh)
+    machine.handle("RemoteStopTransaction", {"transactionId": 1}, after(0.0))
+    machine.advance_to(after(6000.0))
+    assert left == [pytest.approx(30.0)]

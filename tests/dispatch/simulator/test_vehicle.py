@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dispatch.simulator.vehicle import UNLIMITED, Limit, advance, draw
+from dispatch.simulator.vehicle import UNLIMITED, Limit, PluggedVehicle, advance, draw
 from optimiser.depot import ChargeCurve, Connector, Vehicle
 from tests.builders import a_bus, a_dc_connector, a_van, an_ac_connector
 from tests.dispatch.simulator.simulator_builders import plugged_in
@@ -132,6 +132,75 @@ def test_a_direct_current_limit_below_the_minimum_stops_but_the_taper_does_not()
     assert draw(nearly_full, UNLIMITED).power_kw == pytest.approx(5.0 / 0.9)
 
 
+WARMING_KW = 4.0
+"""2 kWh in half an hour."""
+HALF_AN_HOUR_S = 1800.0
+
+
+def warming(plugged: PluggedVehicle, *, consumed_kw: float = WARMING_KW) -> PluggedVehicle:
+    return replace(plugged, consumed_kw=consumed_kw)
+
+
+def test_a_vehicle_that_is_warmed_without_power_takes_it_from_its_battery() -> None:
+    after_half_an_hour = advance(warming(plugged_in()), Limit(current_a=0.0), HALF_AN_HOUR_S)
+    assert after_half_an_hour.stored_kwh == pytest.approx(32.0 - 2.0)
+    assert after_half_an_hour.drawn_kwh == 0.0
+
+
+def test_a_vehicle_that_is_warmed_while_it_charges_gains_the_rest() -> None:
+    # 10 A bring 6.21 kW into the battery, 4 kW of them are taken out again.
+    after_half_an_hour = advance(warming(plugged_in()), Limit(current_a=10.0), HALF_AN_HOUR_S)
+    assert after_half_an_hour.stored_kwh == pytest.approx(32.0 + 0.5 * 2.21)
+    assert after_half_an_hour.drawn_kwh == pytest.approx(0.5 * 6.9)
+
+
+def test_a_full_vehicle_that_is_warmed_draws_what_that_takes() -> None:
+    full = warming(plugged_in(soc_percent=100.0))
+    assert draw(full, UNLIMITED).power_kw == pytest.approx(4.0 / 0.9)
+    later = advance(full, UNLIMITED, HALF_AN_HOUR_S)
+    assert later.is_full
+    assert later.drawn_kwh == pytest.approx(2.0 / 0.9)
+
+
+def test_an_empty_vehicle_has_nothing_to_be_warmed_with() -> None:
+    # 1 % of 64 kWh lasts for 9.6 minutes.
+    empty = advance(warming(plugged_in(soc_percent=1.0)), Limit(current_a=0.0), HALF_AN_HOUR_S)
+    assert empty.stored_kwh == 0.0
+    # 1 A more than the least brings less into the battery than is taken out: it stays empty, and all is drawn.
+    fed = advance(warming(empty, consumed_kw=9.0), Limit(current_a=7.0), HALF_AN_HOUR_S)
+    assert fed.stored_kwh == 0.0
+    assert fed.drawn_kwh == pytest.approx(0.5 * 4.83)
+
+
+def test_a_full_bus_that_is_warmed_faster_than_it_charges_falls_to_where_both_are_alike() -> None:
+    # At 100 % it takes 15 kW, 2.25 kW more for every kWh below: 37.5 kW are as much as at 290 kWh, which it
+    # comes nearer to by 1 − e^(−2.25 t).
+    bus = warming(plugged_in(a_bus(), a_dc_connector(), soc_percent=100.0), consumed_kw=37.5)
+    assert draw(bus, UNLIMITED).power_kw == pytest.approx(15.0 / 0.9)
+    later = advance(bus, UNLIMITED, HALF_AN_HOUR_S)
+    lost_kwh = 10.0 * -math.expm1(-2.25 * 0.5)
+    assert later.stored_kwh == pytest.approx(300.0 - lost_kwh)
+    assert later.drawn_kwh == pytest.approx((37.5 * 0.5 - lost_kwh) / 0.9)
+
+
+def test_a_vehicle_falls_asleep_when_it_is_kept_waiting_and_is_woken_by_a_new_transaction() -> None:
+    sleeper = replace(plugged_in(), sleeps_after_s=1200.0)
+    nearly = advance(sleeper, Limit(current_a=5.0), 1199.0)
+    assert draw(nearly, Limit(current_a=10.0)).current_a == pytest.approx(10.0)
+    asleep = advance(nearly, Limit(current_a=0.0), 1.0)
+    offered = advance(asleep, Limit(current_a=10.0), 3600.0)
+    assert draw(offered, Limit(current_a=10.0)).power_kw == 0.0
+    assert offered.stored_kwh == 32.0
+    assert draw(offered.awake(), Limit(current_a=10.0)).current_a == pytest.approx(10.0)
+
+
+def test_waiting_begins_anew_after_every_charge() -> None:
+    sleeper = replace(plugged_in(), sleeps_after_s=1200.0)
+    for limit_a in (0.0, 6.0, 0.0):
+        sleeper = advance(sleeper, Limit(current_a=limit_a), 1000.0)
+    assert not sleeper.is_asleep
+
+
 LIMITS = st.builds(
     Limit,
     current_a=st.none() | st.floats(0.0, 40.0),
@@ -185,11 +254,19 @@ def test_neither_power_nor_its_mean_is_above_the_limit(
     limit=LIMITS,
     first=st.floats(0.0, 20_000.0),
     second=st.floats(0.0, 20_000.0),
+    consumed_kw=st.sampled_from([0.0, 4.0, 37.5, 200.0]),
 )
 def test_two_stretches_of_time_are_the_same_as_their_sum(
-    both: tuple[Vehicle, Connector], soc: float, limit: Limit, first: float, second: float
+    *,
+    both: tuple[Vehicle, Connector],
+    soc: float,
+    limit: Limit,
+    first: float,
+    second: float,
+    consumed_kw: float,
 ) -> None:
-    plugged = plugged_in(*both, soc_percent=soc)
+    plugged = warming(plugged_in(*both, soc_percent=soc), consumed_kw=consumed_kw)
     at_once = advance(plugged, limit, first + second)
     in_two = advance(advance(plugged, limit, first), limit, second)
     assert in_two.stored_kwh == pytest.approx(at_once.stored_kwh, abs=1e-6)
+    assert in_two.drawn_kwh == pytest.approx(at_once.drawn_kwh, abs=1e-6)
