@@ -22,6 +22,7 @@ from dispatch.events import StationEvent, TransactionStarted
 from dispatch.evidence import Command, Evidence, Layer, Lesson, Rung, Verdict
 from dispatch.identity import Identity
 from dispatch.station import Reply, StationProfile
+from dispatch.store.leases import require_newest
 from dispatch.store.ledger import Ledger, command_of, read_ledger
 from dispatch.store.tables import (
     COMMAND_COLUMNS,
@@ -74,10 +75,12 @@ Entry = Message | StationEvent
 class Journal:
     """A depot's store. Every method is one transaction; a write has reached the disk when it returns.
 
-    Safe to use from several threads and processes at once.
+    Safe to use from several threads and processes at once. With a ``lease_token`` re-plans are kept and commands are
+    begun only as long as no newer lease was taken; else they raise :class:`dispatch.station.LeaseLostError`.
     """
 
     engine: sa.Engine = field(repr=False)
+    lease_token: int | None = None
 
     # ── messages and events: the gateway's part ──────────────────────────────────────────────────────────
 
@@ -145,6 +148,7 @@ class Journal:
     def save_plan(self, plan: Plan, *, kind: PlanKind = "plan") -> None:
         """Keep a plan; a re-plan refers to the night's latest plan."""
         with self._write() as connection:
+            require_newest(connection, self.lease_token)
             base_id = None
             if kind == "replan":
                 base_id = connection.scalar(_latest_plan_query(PLANS.c.id, plan.night, kind="plan"))
@@ -187,6 +191,7 @@ class Journal:
             "payload": profile.model_dump_json(),
         }
         with self._write() as connection:
+            require_newest(connection, self.lease_token)
             return _new_id(connection.execute(_INSERT_COMMAND, values))
 
     def finish_command(self, command_id: int, reply: Reply, *, evidence: Sequence[Evidence] = ()) -> None:

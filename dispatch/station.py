@@ -213,6 +213,10 @@ class StationsUnreachableError(ConnectionError):
     """The holder of the sockets itself cannot be reached."""
 
 
+class LeaseLostError(RuntimeError):
+    """Somebody else writes to the depot's chargers now: nothing may be sent under an older lease."""
+
+
 class UnsendableError(ValueError):
     """What was asked must not be sent to any charger of its OCPP version; the message has every reason and clause."""
 
@@ -221,7 +225,7 @@ class Stations(Protocol):
     """The verbs. Each ends within a bounded time; what a charger does or fails to do is a reply, never raised.
 
     Raises :class:`StationsUnreachableError` where nobody holds the sockets, :class:`UnsendableError` for what must
-    not be sent.
+    not be sent, :class:`LeaseLostError` for what somebody sends who may not write any more.
     """
 
     async def live(self) -> LiveState:

@@ -20,13 +20,14 @@ A SQLite transaction that reads first and then writes cannot wait for another wr
 """
 
 
-class _Utc(sa.types.TypeDecorator[datetime]):
+class Utc(sa.types.TypeDecorator[datetime]):
     """An aware datetime, stored in UTC without offset."""
 
     impl = sa.DateTime
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:  # noqa: ARG002
+        """In UTC, without its offset."""
         if value is None:
             return None
         if value.tzinfo is None:
@@ -34,6 +35,7 @@ class _Utc(sa.types.TypeDecorator[datetime]):
         return value.astimezone(UTC).replace(tzinfo=None)
 
     def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:  # noqa: ARG002
+        """With its offset again."""
         return None if value is None else value.replace(tzinfo=UTC)
 
 
@@ -57,7 +59,7 @@ PLANS = sa.Table(
     METADATA,
     sa.Column("id", sa.Integer, primary_key=True),
     sa.Column("night", sa.Date, nullable=False, index=True),
-    sa.Column("created_at", _Utc, nullable=False),
+    sa.Column("created_at", Utc, nullable=False),
     sa.Column("kind", sa.String, nullable=False),
     sa.Column("base_id", sa.ForeignKey("plans.id")),
     sa.Column("document", _Document, nullable=False),
@@ -67,7 +69,7 @@ MESSAGES = sa.Table(
     "messages",
     METADATA,
     sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("at", _Utc, nullable=False, index=True),
+    sa.Column("at", Utc, nullable=False, index=True),
     sa.Column("charger_id", sa.String, nullable=False),
     sa.Column("direction", sa.String, nullable=False),
     sa.Column("action", sa.String),
@@ -79,7 +81,7 @@ EVENTS = sa.Table(
     "events",
     METADATA,
     sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("received_at", _Utc, nullable=False, index=True),
+    sa.Column("received_at", Utc, nullable=False, index=True),
     sa.Column("kind", sa.String, nullable=False, index=True),
     sa.Column("charger_id", sa.String, nullable=False),
     sa.Column("transaction_id", sa.String, index=True),
@@ -99,7 +101,7 @@ COMMANDS = sa.Table(
     METADATA,
     sa.Column("id", sa.Integer, primary_key=True),
     sa.Column("night", sa.Date, nullable=False, index=True),
-    sa.Column("at", _Utc, nullable=False),
+    sa.Column("at", Utc, nullable=False),
     sa.Column("charger_id", sa.String, nullable=False, index=True),
     sa.Column("connector_id", sa.Integer, nullable=False),
     sa.Column("layer", sa.String, nullable=False),
@@ -108,7 +110,7 @@ COMMANDS = sa.Table(
     sa.Column("outcome", sa.String),
     sa.Column("reason", sa.String, nullable=False, default=""),
     sa.Column("message_id", sa.String),
-    sa.Column("answered_at", _Utc),
+    sa.Column("answered_at", Utc),
 )
 
 EVIDENCE = sa.Table(
@@ -116,7 +118,7 @@ EVIDENCE = sa.Table(
     METADATA,
     sa.Column("id", sa.Integer, primary_key=True),
     sa.Column("night", sa.Date, nullable=False, index=True),
-    sa.Column("at", _Utc, nullable=False),
+    sa.Column("at", Utc, nullable=False),
     sa.Column("charger_id", sa.String, nullable=False),
     sa.Column("connector_id", sa.Integer, nullable=False),
     sa.Column("rung", sa.String, nullable=False),
@@ -132,7 +134,7 @@ LESSONS = sa.Table(
     "lessons",
     METADATA,
     sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("at", _Utc, nullable=False),
+    sa.Column("at", Utc, nullable=False),
     sa.Column("charger_id", sa.String, nullable=False),
     sa.Column("vendor", sa.String, nullable=False, index=True),
     sa.Column("model", sa.String, nullable=False),
