@@ -88,3 +88,19 @@ def test_what_is_said_of_tariffs_and_a_year_of_nights_is_true() -> None:
 def cost_without_a_plan(depot: Any, night: Any) -> float:
     """What the energy of vans that are just plugged in costs."""
     return plug_and_charge(depot, night).cost.energy
+
+
+def test_what_is_said_of_changes_is_true() -> None:
+    names, _ = executed(FOLDER / "what_if.ipynb")
+    means, enough_kw = names["means"], names["enough_kw"]
+    assert means.loc[enough_kw, "readiness"] >= 0.99 > means["readiness"].min()
+    assert means.loc[enough_kw:, "cost"].is_monotonic_decreasing
+    fleet = names["fleet"].set_index(["vehicles", "site.transformer_limit_kw"])["readiness"]
+    assert fleet[36, 43] == 1.0
+    broken = names["broken"]
+    assert (broken["departures"] - broken["ready"]).tolist() == [0, 1, 1, 2]
+    late = names["late"]
+    assert late["ready"].tolist() == [12, 12, 12, 12, 12, 11]
+    assert late["cost"].iloc[4] > late["cost"].iloc[0] + 0.1
+    price = names["worth"].prices["transformer"]
+    assert max(price) > 0 == price[0]
