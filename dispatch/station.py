@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Literal, Protocol
+from typing import Literal, Protocol, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 RateUnit = Literal["A", "W"]
 TransactionId = int | str
@@ -159,11 +159,40 @@ class MeterReading(Value):
 
 
 class Transaction(Value):
-    """A running transaction."""
+    """A running transaction. ``meter_start_kwh`` is the meter's register when it began, where it was told."""
 
     transaction_id: TransactionId
     id_tag: str | None = None
     started_at: AwareDatetime
+    meter_start_kwh: float | None = None
+
+
+class SiteReading(Value):
+    """What the meter at the site's connection shows at ``at``, its own time. Grid-side kW, positive when drawn.
+
+    ``site_kw`` is all that the site draws, chargers included; ``base_load_kw`` what it draws beside the chargers.
+    One of the two is enough; where both are told, the base load is believed.
+    """
+
+    at: AwareDatetime
+    site_kw: float | None = Field(default=None, ge=-1e5, le=1e5, allow_inf_nan=False)
+    base_load_kw: float | None = Field(default=None, ge=-1e5, le=1e5, allow_inf_nan=False)
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if self.site_kw is None and self.base_load_kw is None:
+            raise ValueError("a reading has site_kw, base_load_kw or both")
+        return self
+
+
+class VehicleReading(Value):
+    """What telematics say of a vehicle at ``at``, the vehicle's own time; where it is connected, if that is known."""
+
+    vehicle_id: str
+    at: AwareDatetime
+    soc_percent: float | None = Field(default=None, ge=0, le=100)
+    charger_id: str | None = None
+    connector_id: int | None = Field(default=None, ge=1)
 
 
 class ConnectorState(Value):
@@ -198,10 +227,16 @@ class ChargerState(Value):
 
 
 class LiveState(Value):
-    """The whole depot as the holder of the sockets sees it; ``now`` is its clock, which the chargers share."""
+    """The whole depot as the holder of the sockets sees it; ``now`` is its clock, which the chargers share.
+
+    ``site`` is the latest reading of the site's meter, None where there was none yet; ``vehicles`` the latest that
+    telematics have told of each vehicle.
+    """
 
     now: AwareDatetime
     chargers: tuple[ChargerState, ...]
+    site: SiteReading | None = None
+    vehicles: tuple[VehicleReading, ...] = ()
 
     def charger(self, charger_id: str) -> ChargerState:
         """The state of a charger; an absent one if it was never seen."""
@@ -219,6 +254,19 @@ class LeaseLostError(RuntimeError):
 
 class UnsendableError(ValueError):
     """What was asked must not be sent to any charger of its OCPP version; the message has every reason and clause."""
+
+
+class Listener(Protocol):
+    """Takes in what others than chargers tell of the depot: it comes back in the live state.
+
+    What is older than what is known already changes nothing. Raises :class:`StationsUnreachableError`.
+    """
+
+    async def tell_site(self, reading: SiteReading) -> None:
+        """What the meter at the site's connection shows."""
+
+    async def tell_vehicle(self, reading: VehicleReading) -> None:
+        """What a vehicle's telematics say."""
 
 
 class Stations(Protocol):
