@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import runpy
 import shutil
 from pathlib import Path
 
@@ -31,6 +32,17 @@ def test_the_plan_says_what_the_readme_prints(monkeypatch: pytest.MonkeyPatch, t
     printed = README.split("--out /tmp/tonight\n")[1].split("```")[0]
     assert said.exit_code == 0
     assert printed.strip() in said.output
+
+
+def test_the_picture_is_what_the_script_draws_from_the_sample_depot(tmp_path: Path) -> None:
+    script = runpy.run_path(str(ROOT / "notebooks" / "make_pictures.py"))
+    script["draw"](tmp_path)
+    for name in re.findall(r"notebooks/pictures/([\w-]+\.svg)", README):
+        drawn, kept = (
+            (folder / name).read_text("utf-8") for folder in (tmp_path, ROOT / "notebooks/pictures")
+        )
+        assert re.findall(r">([^<>]+)</text>", drawn) == re.findall(r">([^<>]+)</text>", kept) != []
+        assert set(re.findall(r"#[0-9a-f]{6}", drawn)) == set(re.findall(r"#[0-9a-f]{6}", kept))
 
 
 @pytest.mark.parametrize("link", re.findall(r"\]\((?!http)([^)]+)\)", README))
