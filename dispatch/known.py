@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 from pydantic import ValidationError
@@ -90,7 +91,47 @@ def known_of(
     Raises :class:`CapabilityError` for what ``depot.yaml`` says of it.
     """
     identity = identity_of(charger) if identity is None else identity
-    found = matching(shipped_models() if models is None else models, identity)
+    reported, learned = reported or {}, learned or {}
+    if models is None:
+        key = _key(charger, identity, reported, learned)
+        return _from_shipped(_Question(key, charger, identity, reported, learned))
+    return _known_of(charger, identity, reported, learned, models=matching(models, identity))
+
+
+@dataclass(frozen=True)
+class _Question:
+    """What is known is asked of every charger several times in a tick, and rarely has another answer."""
+
+    key: tuple[object, ...]
+    charger: Charger = field(compare=False)
+    identity: Identity = field(compare=False)
+    reported: Mapping[str, str] = field(compare=False)
+    learned: Mapping[str, Lesson] = field(compare=False)
+
+
+@lru_cache(maxsize=4096)
+def _from_shipped(asked: _Question) -> Known:
+    models = matching(shipped_models(), asked.identity)
+    return _known_of(asked.charger, asked.identity, asked.reported, asked.learned, models=models)
+
+
+def _key(
+    charger: Charger, identity: Identity, reported: Mapping[str, str], learned: Mapping[str, Lesson]
+) -> tuple[object, ...]:
+    """All that the answer depends on; values of YAML and JSON may be lists, so that their text has to stand in."""
+    site = repr(sorted(charger.capabilities.items())) if charger.capabilities else ""
+    lessons = tuple(sorted((lever, repr(lesson)) for lever, lesson in learned.items()))
+    return charger.id, site, identity, frozenset(reported.items()), lessons
+
+
+def _known_of(
+    charger: Charger,
+    identity: Identity,
+    reported: Mapping[str, str],
+    learned: Mapping[str, Lesson],
+    *,
+    models: tuple[KnownModel, ...],
+) -> Known:
     site = dict(charger.capabilities)
     _check_site(charger, site)
     values: dict[str, Any] = {}
@@ -99,14 +140,14 @@ def known_of(
     def take(lever: str, value: Any, source: Source) -> None:
         values[lever], sources[lever] = value, source
 
-    for model in found:
+    for model in models:
         for lever, cited in model.entry.levers.items():
             detail = f"{model.entry.name} ({model.file}): {cited.because}"
             take(lever, cited.value, Source(origin=Origin.MODEL, detail=detail, urls=cited.source))
-    for lever, value in reported_capabilities(reported or {}).items():
+    for lever, value in reported_capabilities(reported).items():
         take(lever, value, Source(origin=Origin.REPORTED, detail="the charger's configuration says so"))
     unlearned = Capabilities.model_validate(values | site)
-    for lever, lesson in _usable(learned or {}).items():
+    for lever, lesson in _usable(learned).items():
         take(lever, lesson.value, Source(origin=Origin.LEARNED, detail=lesson.because))
     for lever, value in site.items():
         take(
@@ -117,8 +158,8 @@ def known_of(
         capabilities=Capabilities.model_validate(values),
         unlearned=unlearned,
         sources=sources,
-        models=found,
-        notes=tuple(note for model in found for note in model.entry.notes),
+        models=models,
+        notes=tuple(note for model in models for note in model.entry.notes),
     )
 
 

@@ -6,12 +6,12 @@ What is sent is decided in :mod:`dispatch.decide`; here are the order of events,
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from dispatch.composite import effective
-from dispatch.decide import Decision, Room, Write, decide, edges_of
+from dispatch.decide import Decision, Room, Write, decide, edges_of, pending
 from dispatch.evidence import Evidence, Rung, Verdict
 from dispatch.journal import Journal
 from dispatch.layers import LayerProfile, unit_of
@@ -24,6 +24,7 @@ from dispatch.station import (
     Stations,
     StationsUnreachableError,
 )
+from dispatch.store.ledger import Ledger
 from dispatch.tracks import Track, ends_pause, learn, refresh_from_ledger, take_outcome
 from dispatch.validate import Comparison, Grade, compare
 from optimiser.depot import Depot
@@ -57,6 +58,10 @@ class Surroundings:
         """The night under which everything is journalled."""
         return self.plan.night
 
+    def ledger(self) -> Ledger:
+        """What the store knows now of all chargers, with the writes of the last hour."""
+        return self.journal.ledger(since=self.clock() - timedelta(hours=1))
+
 
 async def push(around: Surroundings, tracks: Sequence[Track], live: LiveState) -> None:
     """Send what is missing until nothing is left that may be sent; every outcome ends up in the tracks.
@@ -72,8 +77,10 @@ async def push(around: Surroundings, tracks: Sequence[Track], live: LiveState) -
             return
         await _send_all(around, by_place, decision.writes)
         touched = [by_place[write.place] for write in decision.writes]
-        for charger_id in {track.place.charger_id for track in touched}:
-            learn(around.journal, [t for t in tracks if t.place.charger_id == charger_id], live)
+        ledger = around.ledger()
+        refresh_from_ledger(ledger, touched)
+        charger_ids = {track.charger.id for track in touched}
+        learn(ledger, [track for track in tracks if track.charger.id in charger_ids], live)
         await read_back(around, touched)
 
 
@@ -100,6 +107,8 @@ def decision_now(around: Surroundings, tracks: Sequence[Track]) -> Decision:
     """What may be sent now."""
     holdings = [track.holding for track in tracks]
     now, horizon = around.clock(), around.plan.horizon
+    if not any(pending(holding, now=now) for holding in holdings):
+        return Decision()  # as is the rule: then nobody has to know what every connector may draw
     instants = edges_of(holdings, now=now, others=[*horizon.starts(), horizon.end])
     rooms = [
         Room(bottleneck=limit, allowed=room(limit, around.depot, around.plan, instants))
@@ -113,6 +122,7 @@ async def read_back(around: Surroundings, tracks: Sequence[Track]) -> None:
 
     One that is mute is not asked again before it has answered something: all others would wait for it.
     """
+    seen: list[Evidence] = []
 
     async def ask(track: Track) -> None:
         if track.base.read_back == "skip":
@@ -127,15 +137,19 @@ async def read_back(around: Surroundings, tracks: Sequence[Track]) -> None:
             duration_s=seconds,
             unit=track.held[-1].unit if track.held else unit_of(track.wiring.connector, track.base),
         )
-        _judge(around, track, answer, start=now, seconds=seconds)
+        seen.extend(_judge(around, track, answer, start=now, seconds=seconds))
 
     asked = [t for t in tracks if t.is_connected and t.base.smart_charging and not t.is_mute]
-    await _each_charger(around, asked, ask)
+    try:
+        await _each_charger(around, asked, ask)
+    finally:
+        around.journal.add_evidence(*seen)
 
 
 def _judge(
     around: Surroundings, track: Track, answer: CompositeReply, *, start: datetime, seconds: int
-) -> None:
+) -> Iterator[Evidence]:
+    """Note what an answer proves; evidence there is where something was sent that can be proven."""
     expected = effective(
         track.held,
         transaction_id=track.transaction_id,
@@ -149,19 +163,17 @@ def _judge(
     if answer.reply.outcome is Outcome.NOT_CONNECTED:
         track.is_connected = False
     if not track.held:
-        return  # nothing was sent, so there is nothing to be proven of it
+        return
     finding = comparison.finding
-    around.journal.add_evidence(
-        Evidence(
-            night=around.night,
-            at=answer.reply.at,
-            charger_id=track.place.charger_id,
-            connector_id=track.place.connector_id,
-            rung=Rung.READ_BACK,
-            verdict=finding.verdict,
-            detail=finding.sentence,
-            message_id=answer.reply.message_id,
-        )
+    yield Evidence(
+        night=around.night,
+        at=answer.reply.at,
+        charger_id=track.place.charger_id,
+        connector_id=track.place.connector_id,
+        rung=Rung.READ_BACK,
+        verdict=finding.verdict,
+        detail=finding.sentence,
+        message_id=answer.reply.message_id,
     )
 
 
@@ -184,7 +196,6 @@ async def _send_all(around: Surroundings, tracks: Mapping[Place, Track], writes:
                 break
 
     await _each_charger(around, [tracks[write.place] for write in writes], send)
-    refresh_from_ledger(around.journal, [tracks[write.place] for write in writes])
 
 
 async def _send(around: Surroundings, place: Place, wanted: LayerProfile) -> Reply:

@@ -10,12 +10,13 @@ from dispatch.charger import Capabilities
 from dispatch.composite import effective_limit, equivalent
 from dispatch.decide import HeldBack, Holding
 from dispatch.evidence import Command, Layer, Lesson
-from dispatch.journal import Journal
+from dispatch.kept import kept
 from dispatch.known import Known, identity_of, known_of
 from dispatch.ladder import Rung, rungs
 from dispatch.layers import LayerProfile, Target, layer_profiles, profile_id
 from dispatch.safety import Place, Wiring
 from dispatch.station import ChargerState, LiveState, Outcome, Reply, StationProfile, TransactionId
+from dispatch.store.ledger import Ledger
 from dispatch.validate import Comparison, Grade
 from optimiser.depot import Charger, Depot
 
@@ -24,6 +25,9 @@ MAX_TRIES = 2
 MAX_REFUSALS = 32
 """How often a charger may refuse a layer in one tick. A ladder has thirteen rungs at most, where a day of quarter
 hours is refused, and twice as many where lessons are taken back; what one rung teaches may need a few more."""
+
+PROFILES_KEPT = 4096
+"""Connectors whose profiles are not written anew while their target is the same."""
 
 
 @dataclass(kw_only=True)
@@ -78,7 +82,10 @@ class Track:
     @property
     def wanted(self) -> tuple[LayerProfile, ...]:
         """What it should hold, in words that the charger has not refused yet."""
-        words = {layer: self._words(layer) for layer in Layer}
+        floor, plan, override = (self._words(layer) for layer in (Layer.FLOOR, Layer.PLAN, Layer.OVERRIDE))
+        if "relative" not in {floor.kind, plan.kind, override.kind}:
+            return _wanted(self.target, self.charger, floor, plan, override)
+        words = {Layer.FLOOR: floor, Layer.PLAN: plan, Layer.OVERRIDE: override}
         return layer_profiles(self.target, words, is_degraded=self.is_degraded, at=self.at)
 
     @property
@@ -140,9 +147,18 @@ class Track:
         )
 
 
+@kept(PROFILES_KEPT)
+def _wanted(
+    target: Target, charger: Charger, floor: Capabilities, plan: Capabilities, override: Capabilities
+) -> tuple[LayerProfile, ...]:
+    """Profiles that do not change with time; those that begin with the session do."""
+    words = {Layer.FLOOR: floor, Layer.PLAN: plan, Layer.OVERRIDE: override}
+    return layer_profiles(target, words, is_degraded=plan.is_degraded(len(charger.connectors)))
+
+
 def begin_tracks(
     depot: Depot,
-    journal: Journal,
+    ledger: Ledger,
     targets: Sequence[Target],
     live: LiveState,
     wirings: Mapping[Place, Wiring],
@@ -157,12 +173,12 @@ def begin_tracks(
             target=target,
             charger=charger,
             wiring=wirings[target.place],
-            known=known_now(journal, charger, state),
+            known=known_now(ledger, charger, state),
             at=live.now,
             is_connected=state.connected_since is not None,
             transaction_id=None if transaction is None else transaction.transaction_id,
         )
-        refresh_from_ledger(journal, [track])
+        refresh_from_ledger(ledger, [track])
         came = max(filter(None, (state.connected_since, state.booted_at)), default=None)
         if came is not None and track.base.quiet_after_connect_s:
             track.quiet_until = came + timedelta(seconds=track.base.quiet_after_connect_s)
@@ -173,22 +189,17 @@ def begin_tracks(
     return tracks
 
 
-def refresh_from_ledger(journal: Journal, tracks: Iterable[Track]) -> None:
-    """Bring what was accepted, what may have been, and how much was written lately, up to the journal."""
+def refresh_from_ledger(ledger: Ledger, tracks: Iterable[Track]) -> None:
+    """Bring what was accepted, what may have been, and how much was written lately, up to the ledger."""
     for track in tracks:
         charger_id = track.place.charger_id
-        accepted = [
-            (profile, command)
-            for profile, command in journal.installed(charger_id)
-            if _concerns(profile, track)
-        ]
-        track.held = tuple(profile for profile, _ in accepted)
-        track.held_since = max((_answered_at(command) for _, command in accepted), default=None)
-        track.doubtful = tuple(
-            command.profile for command in journal.unanswered(charger_id) if _concerns(command.profile, track)
-        )
+        accepted = [c for c in ledger.installed(charger_id) if _concerns(c.profile, track)]
+        track.held = tuple(command.profile for command in accepted)
+        track.held_since = max(map(_answered_at, accepted), default=None)
+        unanswered = ledger.unanswered(charger_id)
+        track.doubtful = tuple(c.profile for c in unanswered if _concerns(c.profile, track))
         if track.base.writes_per_hour is not None:
-            lately = journal.commands(charger_id=charger_id, since=track.at - timedelta(hours=1))
+            lately = ledger.recent(charger_id)
             track.recent_writes = sum(_concerns(command.profile, track) for command in lately)
 
 
@@ -262,18 +273,16 @@ def _holds_floor(track: Track) -> bool:
     return any(held.profile_id == floor_id for held in track.held)
 
 
-def learn(journal: Journal, tracks: Sequence[Track], live: LiveState) -> None:
-    """Let all connectors of a charger profit from what one of its answers has taught."""
-    charger = tracks[0].charger
-    known = known_now(journal, charger, live.charger(charger.id))
+def learn(ledger: Ledger, tracks: Iterable[Track], live: LiveState) -> None:
+    """Let every connector of a charger profit from what one of its answers has taught."""
     for track in tracks:
-        track.known = known
+        track.known = known_now(ledger, track.charger, live.charger(track.charger.id))
 
 
-def known_now(journal: Journal, charger: Charger, state: ChargerState) -> Known:
+def known_now(ledger: Ledger, charger: Charger, state: ChargerState) -> Known:
     """All that is known of a charger, with what it reports and what its answers have taught."""
     identity = identity_of(charger, state)
-    learned = journal.learned(identity, charger_id=charger.id)
+    learned = ledger.learned(identity, charger_id=charger.id)
     return known_of(charger, identity=identity, reported=state.configuration, learned=learned)
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 from dispatch.composite.course import FOREVER, SECOND, Course, Step, lead, overlay, steps, ticks
+from dispatch.kept import kept
 from dispatch.station import ProfileKind, Purpose, RateUnit, SchedulePeriod, StationProfile, TransactionId
 from optimiser.units import NOMINAL_VOLTAGE_V
 
@@ -14,6 +15,10 @@ DEFAULT_PHASES = 3
 """What a missing numberPhases means (OCPP 1.6 §7.14)."""
 
 RECURRENCE = {ProfileKind.DAILY: timedelta(days=1), ProfileKind.WEEKLY: timedelta(weeks=1)}
+ORIGIN = datetime(2000, 1, 1, tzinfo=UTC)
+"""From where the courses of all profiles are reckoned."""
+KEPT = 8192
+"""Profiles, or pairs of them, that are not looked through anew: three on each of 2,500 connectors."""
 FORESIGHT = timedelta(weeks=2)
 """How far recurring profiles are followed where no end is asked for: two of the longest recurrence."""
 
@@ -47,7 +52,8 @@ def limit_at(profile: StationProfile, instant: datetime) -> Limit | None:
     ``valid_from`` is included and ``valid_to`` is not; the last period holds until the duration is over, or
     for ever (OCPP 1.6 §7.8, §7.13).
     """
-    return next((step.value for step in steps(_course(profile, instant), 0, 1)), None)
+    begin = ticks(instant, ORIGIN)
+    return next((step.value for step in steps(_course(profile), begin, begin + 1)), None)
 
 
 def effective_limit(
@@ -60,8 +66,9 @@ def effective_limit(
     a purpose the highest stack level with a period leads; the station's maximum and what is asked from outside
     are never passed (OCPP 1.6 §3.13.1, 2.0.1 K.3.1). Without transaction the answer is for one that would begin now.
     """
-    rows = _rows(tuple(profiles), transaction_id=transaction_id, origin=instant, end=1)
-    return next(limit for _, limit in _limits(rows, end=1))
+    begin = ticks(instant, ORIGIN)
+    rows = _rows(tuple(profiles), transaction_id=transaction_id, begin=begin, end=begin + 1)
+    return next(limit for _, limit in _limits(rows, begin=begin, end=begin + 1))
 
 
 def effective(
@@ -79,17 +86,18 @@ def effective(
     if not has_end:
         known = effective(profiles, transaction_id=transaction_id, start=start, end=start + FORESIGHT)
         return (*known, Segment(start=start + FORESIGHT, end=None, limit=None))
-    until = FOREVER if end is None else ticks(end, start)
-    rows = _rows(profiles, transaction_id=transaction_id, origin=start, end=until)
-    segments: list[Segment] = []
-    for edge, limit in _limits(rows, end=until):
-        if segments and segments[-1].limit == limit:
-            continue
-        begin = start + timedelta(microseconds=edge)
-        if segments:
-            segments[-1] = replace(segments[-1], end=begin)
-        segments.append(Segment(start=begin, end=end, limit=limit))
-    return tuple(segments)
+    since = ticks(start, ORIGIN)
+    until = FOREVER if end is None else ticks(end, ORIGIN)
+    rows = _rows(profiles, transaction_id=transaction_id, begin=since, end=until)
+    changes: list[tuple[datetime, Limit | None]] = []
+    for edge, limit in _limits(rows, begin=since, end=until):
+        if not changes or changes[-1][1] != limit:
+            changes.append((start + timedelta(microseconds=edge - since), limit))
+    ends = [*(begin for begin, _ in changes[1:]), end]
+    return tuple(
+        Segment(start=begin, end=finish, limit=limit)
+        for (begin, limit), finish in zip(changes, ends, strict=True)
+    )
 
 
 def profile_edges(profile: StationProfile, *, since: datetime | None = None) -> set[datetime]:
@@ -122,7 +130,13 @@ def equivalent(one: StationProfile, other: StationProfile, *, since: datetime) -
     def steps(profile: StationProfile) -> tuple[Segment, ...]:
         return effective((profile,), transaction_id=profile.transaction_id, start=since)
 
-    return place(one) == place(other) and steps(one) == steps(other)
+    return place(one) == place(other) and (_is_same(one, other) or steps(one) == steps(other))
+
+
+@kept(KEPT)
+def _is_same(one: StationProfile, other: StationProfile) -> bool:
+    """Whether two profiles are equal, as those that are wanted and those that are held are in most ticks."""
+    return one == other
 
 
 def _begins(profile: StationProfile, origin: datetime) -> Iterator[datetime]:
@@ -138,49 +152,61 @@ def _begins(profile: StationProfile, origin: datetime) -> Iterator[datetime]:
 
 
 def _rows(
-    profiles: Sequence[StationProfile], *, transaction_id: TransactionId | None, origin: datetime, end: int
+    profiles: Sequence[StationProfile], *, transaction_id: TransactionId | None, begin: int, end: int
 ) -> list[list[Step[Limit]]]:
     """Who leads for the transaction, for the station's maximum and from outside: rows that all hold."""
-
-    def leaders(purpose: Purpose, *, places: Callable[[int], bool] = lambda _: True) -> list[Course[Limit]]:
-        stack = [
-            profile
-            for profile in profiles
-            if profile.purpose is purpose
-            and places(profile.connector_id)
-            and (purpose is not Purpose.TX or _belongs(profile, transaction_id))
-        ]
-        stack.sort(key=lambda profile: (profile.connector_id > 0, profile.stack_level), reverse=True)
-        return [_course(profile, origin) for profile in stack]
-
-    rows = (
-        [*leaders(Purpose.TX), *leaders(Purpose.TX_DEFAULT)],
-        leaders(Purpose.STATION_MAX),
-        leaders(Purpose.EXTERNAL, places=lambda connector_id: connector_id == 0),
-        leaders(Purpose.EXTERNAL, places=lambda connector_id: connector_id > 0),
+    session: list[StationProfile] = []
+    default: list[StationProfile] = []
+    station: list[StationProfile] = []
+    outside: list[StationProfile] = []
+    outside_here: list[StationProfile] = []
+    for profile in profiles:
+        match profile.purpose:
+            case Purpose.TX:
+                if _belongs(profile, transaction_id):
+                    session.append(profile)
+            case Purpose.TX_DEFAULT:
+                default.append(profile)
+            case Purpose.STATION_MAX:
+                station.append(profile)
+            case Purpose.EXTERNAL:
+                (outside_here if profile.connector_id > 0 else outside).append(profile)
+    stacks = (
+        [*_leading(session), *_leading(default)],
+        _leading(station),
+        _leading(outside),
+        _leading(outside_here),
     )
-    return [lead(row, 0, end) for row in rows]
+    return [lead(map(_course, stack), begin, end) for stack in stacks if stack]
 
 
-def _limits(rows: Sequence[Sequence[Step[Limit]]], *, end: int) -> Iterator[tuple[int, Limit | None]]:
-    for edge, said in overlay(rows, 0, end):
+def _leading(stack: list[StationProfile]) -> list[StationProfile]:
+    return sorted(stack, key=lambda profile: (profile.connector_id > 0, profile.stack_level), reverse=True)
+
+
+def _limits(
+    rows: Sequence[Sequence[Step[Limit]]], *, begin: int, end: int
+) -> Iterator[tuple[int, Limit | None]]:
+    for edge, said in overlay(rows, begin, end):
         held = [step.value for step in said if step is not None]
-        yield edge, min(held, key=Limit.watts, default=None)
+        yield edge, held[0] if len(held) == 1 else min(held, key=Limit.watts, default=None)
 
 
-def _course(profile: StationProfile, origin: datetime) -> Course[Limit]:
+@kept(KEPT)
+def _course(profile: StationProfile) -> Course[Limit]:
+    """How a profile runs, in ticks from the origin."""
     periods = sorted(profile.periods, key=lambda period: period.start_s)
     recurrence = RECURRENCE.get(profile.kind)
     every = None if recurrence is None else recurrence // timedelta(seconds=1) * SECOND
     lengths = (every, None if profile.duration_s is None else profile.duration_s * SECOND)
     return Course(
-        anchor=ticks(profile.start, origin),
+        anchor=ticks(profile.start, ORIGIN),
         starts=tuple([period.start_s * SECOND for period in periods]),
         values=tuple([_limit(period, profile.unit) for period in periods]),
         length=min((length for length in lengths if length is not None), default=None),
         every=every,
-        valid_from=-FOREVER if profile.valid_from is None else ticks(profile.valid_from, origin),
-        valid_to=FOREVER if profile.valid_to is None else ticks(profile.valid_to, origin),
+        valid_from=-FOREVER if profile.valid_from is None else ticks(profile.valid_from, ORIGIN),
+        valid_to=FOREVER if profile.valid_to is None else ticks(profile.valid_to, ORIGIN),
     )
 
 

@@ -68,17 +68,21 @@ async def metered(around: Surroundings, tracks: Sequence[Track]) -> dict[Place, 
         if finding is None:
             continue
         found[track.place] = finding
-        around.journal.add_evidence(
+    at = around.clock()
+    around.journal.add_evidence(
+        *(
             Evidence(
                 night=around.night,
-                at=around.clock(),
-                charger_id=track.place.charger_id,
-                connector_id=track.place.connector_id,
+                at=at,
+                charger_id=place.charger_id,
+                connector_id=place.connector_id,
                 rung=Rung.METERED,
                 verdict=finding.verdict,
                 detail=finding.sentence,
             )
+            for place, finding in found.items()
         )
+    )
     return found
 
 

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from dispatch.decide import Write
 from dispatch.floors import targets
 from dispatch.journal import Journal
-from dispatch.known import identity_of, known_of
+from dispatch.kept import Recent, kept
 from dispatch.occupants import wirings, with_overrides
 from dispatch.overnight.facts import Facts, gather
 from dispatch.overnight.metering import distrust_overdrawn, metered, with_socs
@@ -19,9 +19,9 @@ from dispatch.overnight.rows import report_of
 from dispatch.push import Surroundings, assumed_writes, push, read_back
 from dispatch.report import NightReport
 from dispatch.safety import Place
-from dispatch.station import LiveState, StationProfile, Stations
-from dispatch.tracks import Track, begin_tracks
-from optimiser.depot import Charger, Depot
+from dispatch.station import StationProfile, Stations
+from dispatch.tracks import Track, begin_tracks, known_now
+from optimiser.depot import Depot
 from optimiser.night import Night
 from optimiser.plan import Plan
 
@@ -33,6 +33,7 @@ async def tick(
 
     Raises :class:`dispatch.station.StationsUnreachableError`; what was sent before is in the journal.
     """
+    depot = _DEPOTS.same(depot)
     live = await with_socs(await stations.live(), stations)
     facts = gather(depot, night, plan, journal.base_plan(plan.night) or plan, live)
     if facts.is_replanned:
@@ -52,6 +53,7 @@ async def preview(
 
     Asks nothing of any charger and stores nothing.
     """
+    depot = _DEPOTS.same(depot)
     live = await stations.live()
     facts = gather(depot, night, plan, journal.base_plan(plan.night) or plan, live)
     around = surroundings(depot, facts, journal=journal, stations=stations)
@@ -71,18 +73,18 @@ def surroundings(depot: Depot, facts: Facts, *, journal: Journal, stations: Stat
 
 def tracks_of(around: Surroundings, facts: Facts) -> list[Track]:
     """Every connector with what it holds and should hold."""
-    depot = around.depot
+    depot, ledger = around.depot, around.ledger()
     held: dict[Place, list[StationProfile]] = {}
     for charger in depot.chargers:
-        for profile, _ in around.journal.installed(charger.id):
-            held.setdefault(Place(charger.id, profile.connector_id), []).append(profile)
+        for command in ledger.installed(charger.id):
+            held.setdefault(Place(charger.id, command.profile.connector_id), []).append(command.profile)
     always = {
         Place(charger.id, connector.id)
         for charger, connector in depot.connectors()
-        if _overrides_always(charger, facts.live)
+        if known_now(ledger, charger, facts.live.charger(charger.id)).capabilities.session_profile == "always"
     }
     wanted = with_overrides(
-        targets(depot, facts.plan),
+        _targets(depot, _PLANS.same(facts.plan)),
         facts.there,
         held,
         depot=depot,
@@ -90,10 +92,9 @@ def tracks_of(around: Surroundings, facts: Facts) -> list[Track]:
         base=facts.base,
         always=always,
     )
-    return begin_tracks(depot, around.journal, wanted, facts.live, wirings(depot, facts.there))
+    return begin_tracks(depot, ledger, wanted, facts.live, wirings(depot, facts.there))
 
 
-def _overrides_always(charger: Charger, live: LiveState) -> bool:
-    state = live.charger(charger.id)
-    known = known_of(charger, identity=identity_of(charger, state), reported=state.configuration)
-    return known.capabilities.session_profile == "always"
+_DEPOTS, _PLANS = Recent[Depot](4), Recent[Plan](4)
+"""Folder and store are read anew for every tick, and say the same in most of them."""
+_targets = kept(8)(targets)

@@ -229,7 +229,8 @@ def a_track(
         booted_at=NOW + seconds(booted_after_s),
     )
     live = LiveState(now=NOW, chargers=(state,))
-    (track,) = begin_tracks(depot, journal, targets(depot, a_plan(depot)), live, wirings(depot, {}))
+    ledger = journal.ledger(since=NOW - timedelta(hours=1))
+    (track,) = begin_tracks(depot, ledger, targets(depot, a_plan(depot)), live, wirings(depot, {}))
     return track
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -53,7 +54,8 @@ def a_track(journal: Journal, *, transaction_id: int | None = None, connected_af
         connectors=(ConnectorState(connector_id=1, transaction=transaction),),
     )
     live = LiveState(now=NOW, chargers=(state,))
-    (track,) = begin_tracks(depot, journal, targets(depot, a_plan(depot)), live, wirings(depot, {}))
+    ledger = journal.ledger(since=NOW - timedelta(hours=1))
+    (track,) = begin_tracks(depot, ledger, targets(depot, a_plan(depot)), live, wirings(depot, {}))
     return track
 
 
