@@ -14,12 +14,13 @@ from dataclasses import dataclass
 from functools import partial
 from random import Random
 
-from dispatch.rehearsal.applied import applied, problems_with, scene_of
+from dispatch.rehearsal.applied import scene_of
 from dispatch.rehearsal.dice import DICE
 from dispatch.rehearsal.faults import Fault
 from dispatch.rehearsal.night import play
 from dispatch.rehearsal.verdict import Verdict, judge
 from optimiser.depot import Depot
+from optimiser.inputs import InputError
 from optimiser.night import Night
 from optimiser.plan import Plan
 
@@ -74,10 +75,21 @@ def smallest(setting: Setting, faults: Sequence[Fault]) -> tuple[Fault, ...]:
     broken = in_memory(setting, needed).broken
     for fault in faults:
         fewer = [other for other in needed if other is not fault]
+        if not can_happen(setting, fewer):
+            continue  # somebody stands in a bay that is free only by this fault
         still = in_memory(setting, fewer).broken & broken
         if still:
             needed, broken = fewer, still
     return tuple(needed)
+
+
+def can_happen(setting: Setting, faults: Sequence[Fault]) -> bool:
+    """Whether faults can all happen in one night."""
+    try:
+        scene_of(setting.depot, setting.night, faults)
+    except InputError:
+        return False
+    return True
 
 
 def worst_of(judged: Sequence[Judged]) -> list[Judged]:
@@ -92,13 +104,15 @@ def drawn_faults(setting: Setting, *, seed: int, number: int) -> tuple[Fault, ..
     wanted = dice.randint(FEWEST, MOST)
     faults: list[Fault] = list(setting.always)
     scene = scene_of(setting.depot, setting.night, faults)
-    taken = {_target(fault) for fault in faults}
+    taken = {target for fault in faults for target in _targets(fault)}
     while len(faults) < len(setting.always) + wanted:
         fault = dice.choice(DICE)(dice, scene)
-        if fault is not None and _target(fault) not in taken and not problems_with(fault, scene):
-            taken.add(_target(fault))
+        if fault is None or _targets(fault) & taken:
+            continue
+        if can_happen(setting, [*faults, fault]):
+            taken |= _targets(fault)
             faults.append(fault)
-            scene = applied(fault, scene)
+            scene = scene_of(setting.depot, setting.night, faults)
     return tuple(faults)
 
 
@@ -107,7 +121,8 @@ def _judged(setting: Setting, seed: int, number: int) -> Judged:
     return Judged(number=number, faults=faults, verdict=in_memory(setting, faults))
 
 
-def _target(fault: Fault) -> str:
-    """Who or what a fault is about: its vehicle, its charger, or the site in one of its ways."""
+def _targets(fault: Fault) -> set[str]:
+    """Who or what a fault is about: its vehicles, else its charger, else the site in one of its ways."""
     facts = fault.model_dump()
-    return str(facts.get("vehicle") or facts.get("charger") or fault.word)
+    vehicles = {str(facts[key]) for key in ("vehicle", "other") if key in facts}
+    return vehicles or {str(facts.get("charger") or fault.word)}

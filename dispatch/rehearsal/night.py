@@ -122,10 +122,11 @@ class _Stage:
         """Everything that goes on at once, until the night is over."""
         night = self._scene.true_night()
         built = machines(
-            self._scene.depot,
+            self._scene.true_depot(),
             night,
             meter_interval_s=METER_INTERVAL_S,
             personas=dict(self._scene.personas),
+            sleeps_after_s=self._scene.sleeps_after_s(),
         )
         async with asyncio.TaskGroup() as tasks:
             going = [

@@ -39,7 +39,7 @@ class _Car:
 
     def slack_h(self, now: datetime) -> float:
         """How long it could still wait if it then got all that it can take."""
-        departure = self.guest.known_departure
+        departure = self.guest.visit.departure
         if self.guest.known_at is not None and now >= self.guest.known_at:
             departure = self.guest.departure
         most_kw = max(1e-9, draw(self.state, UNLIMITED).power_kw) * self.state.vehicle.charge_efficiency
@@ -147,10 +147,10 @@ def _car(scene: Scene, plan: Plan, guest: Guest) -> _Car:
     )
     return _Car(
         guest=guest,
-        plug=Plug(visit.charger_id, visit.connector_id),
+        plug=guest.plug,
         state=PluggedVehicle.arriving(
-            depot.vehicle(visit.vehicle_id),
-            depot.connector(visit.charger_id, visit.connector_id),
+            guest.vehicle,
+            depot.connector(*guest.plug),
             soc_percent=guest.soc_percent,
             voltage_v=depot.site.voltage_v,
         ),

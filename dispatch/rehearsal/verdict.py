@@ -18,7 +18,7 @@ import numpy.typing as npt
 from dispatch.rehearsal.happened import Happened
 from dispatch.rehearsal.possible import ready_by_hand
 from dispatch.rehearsal.scene import REACTION, Excuse, Guest, Scene
-from dispatch.rehearsal.site import Bound, Plug, Record, bounds_of
+from dispatch.rehearsal.site import Bound, Record, bounds_of
 from optimiser.horizon import FloatArray
 from optimiser.plan import READY_TOLERANCE_PERCENT
 
@@ -112,8 +112,7 @@ def judge(happened: Happened) -> Verdict:
     for number, guest in enumerate(scene.guests):
         if guest.is_absent or guest.departure > happened.end:
             continue
-        plug = Plug(guest.visit.charger_id, guest.visit.connector_id)
-        left = truly.get((plug, guest.visit.vehicle_id, guest.departure.replace(microsecond=0)))
+        left = truly.get((guest.plug, guest.visit.vehicle_id, guest.departure.replace(microsecond=0)))
         soc_percent = guest.soc_percent if left is None else left.soc_percent
         is_ready = soc_percent >= guest.visit.required_soc_percent - READY_TOLERANCE_PERCENT
         departures.append(

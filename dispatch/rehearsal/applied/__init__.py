@@ -11,22 +11,22 @@ from collections.abc import Sequence
 # Each of them registers what its kinds of fault make true.
 from dispatch.rehearsal.applied import chargers, processes, site, vehicles
 from dispatch.rehearsal.applied.base import applied, problems_with
-from dispatch.rehearsal.faults import Fault
+from dispatch.rehearsal.faults import KINDS, Fault
 from dispatch.rehearsal.scene import Scene, plain_scene
 from optimiser.depot import Depot
 from optimiser.inputs import InputError, Problem
 from optimiser.night import Night
 
-__all__ = ["applied", "chargers", "problems_with", "processes", "scene_of", "site", "vehicles"]
+__all__ = ["applied", "chargers", "in_order", "problems_with", "processes", "scene_of", "site", "vehicles"]
 
 
 def scene_of(depot: Depot, night: Night, faults: Sequence[Fault]) -> Scene:
-    """The truth of a night with faults, one after the other.
+    """The truth of a night with faults, whatever order they are written in.
 
     Raises :class:`InputError` with every fault that cannot happen in it.
     """
     scene, problems = plain_scene(depot, night), list[Problem]()
-    for fault in faults:
+    for fault in in_order(faults):
         found = problems_with(fault, scene)
         problems += found
         if not found:
@@ -34,3 +34,9 @@ def scene_of(depot: Depot, night: Night, faults: Sequence[Fault]) -> Scene:
     if problems:
         raise InputError(problems)
     return scene
+
+
+def in_order(faults: Sequence[Fault]) -> list[Fault]:
+    """Faults in the order in which they are made true: that of their kinds, for a bay is free if nobody comes to it."""
+    kinds = list(KINDS)
+    return sorted(faults, key=lambda fault: kinds.index(fault.word))

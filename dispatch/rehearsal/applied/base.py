@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import time, timedelta
+from datetime import datetime, time, timedelta
 from functools import singledispatch
 
 from dispatch.rehearsal.faults import Fault
@@ -32,7 +32,7 @@ def problems_with(fault: Fault, scene: Scene) -> list[Problem]:
                 instant_of(scene.night.horizon, facts[key])
             except TimeError as error:
                 allowed = f"a time of this night: {error}"
-                problems.append(problem_with(fault, f"{facts[key]:%H:%M}", allowed))
+                problems.append(problem_with(fault, facts[key].isoformat("minutes"), allowed))
     return problems or objections(fault, scene)
 
 
@@ -46,6 +46,11 @@ def objections(fault: Fault, scene: Scene) -> list[Problem]:
 def problem_with(fault: Fault, found: str, allowed: str) -> Problem:
     """What is wrong with a fault."""
     return Problem(where=f"fault {fault}", found=found, allowed=allowed)
+
+
+def instant_at(scene: Scene, at: time) -> datetime:
+    """The instant of a scene's night at which its clocks show a time."""
+    return instant_of(scene.night.horizon, at)
 
 
 def span_of(horizon: Horizon, at: time, minutes: float) -> Span:

@@ -12,4 +12,4 @@ from dispatch.rehearsal.scene import Scene
 @applied.register
 def _silent(fault: Silent, scene: Scene) -> Scene:
     span = span_of(scene.night.horizon, fault.at, fault.ticks * scene.depot.policy.tick_minutes)
-    return replace(scene, silences=(*scene.silences, span))
+    return replace(scene.known(span.start), silences=(*scene.silences, span))

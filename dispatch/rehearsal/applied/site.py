@@ -8,18 +8,38 @@ from datetime import timedelta
 import numpy as np
 
 from dispatch.rehearsal.applied.base import applied, span_of
-from dispatch.rehearsal.faults import BaseLoad, Cut
-from dispatch.rehearsal.scene import REACTION, Excuse, Scene, Span, changed
+from dispatch.rehearsal.faults import BaseLoad, Cut, MeterLost
+from dispatch.rehearsal.scene import REACTION, Excuse, Scene, Span, changed, level_at
+
+
+@applied.register
+def _meter_lost(fault: MeterLost, scene: Scene) -> Scene:
+    span = span_of(scene.night.horizon, fault.at, fault.minutes)
+    return replace(scene.known(span.start), unmetered=(*scene.unmetered, span))
 
 
 @applied.register
 def _base_load(fault: BaseLoad, scene: Scene) -> Scene:
     span = span_of(scene.night.horizon, fault.at, fault.minutes)
-    excuse = Excuse(span=Span(start=span.start, end=span.start + REACTION), kw=fault.kw)
+    base_load_kw = changed(scene.base_load_kw, span, lambda known: known + fault.kw)
+    blind = [lost for lost in scene.unmetered if lost.holds(span.start)]
+    # Who is blind counts the most that the building is known for, from soon after the last reading on.
+    seen_at = max((lost.end for lost in blind), default=span.start)
+    careful_at = min(lost.start for lost in blind) + REACTION if blind else seen_at + REACTION
+    most_kw = max(
+        level_at(base_load_kw, at) for at in (span.start, *(at for at, _ in base_load_kw if span.holds(at)))
+    )
+    unheard_kw = max(0.0, most_kw - scene.depot.site.base_load_max_kw)
+    excuses = [
+        Excuse(span=Span(start=span.start, end=max(span.start, careful_at)), kw=fault.kw),
+        Excuse(
+            span=Span(start=max(span.start, careful_at), end=seen_at + REACTION), kw=min(fault.kw, unheard_kw)
+        ),
+    ]
     return replace(
-        scene.known(span.start),
-        base_load_kw=changed(scene.base_load_kw, span, lambda known: known + fault.kw),
-        excuses=(*scene.excuses, excuse),
+        scene.known(seen_at),
+        base_load_kw=base_load_kw,
+        excuses=(*scene.excuses, *(excuse for excuse in excuses if excuse.span.start < excuse.span.end)),
     )
 
 
@@ -42,7 +62,7 @@ def _cut(fault: Cut, scene: Scene) -> Scene:
         span=Span(start=span.start, end=ready_at), kw=float((before.site_limit_kw - lower_kw).max())
     )
     return replace(
-        scene.known(told_at),
+        scene.known(ready_at - REACTION),
         limit_kw=changed(scene.limit_kw, span, lambda known: min(known, fault.to_kw)),
         told=(*scene.told, (told_at, told)),
         excuses=(*scene.excuses, *((excuse,) if ready_at > span.start else ())),

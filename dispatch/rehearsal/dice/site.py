@@ -6,7 +6,7 @@ from datetime import time
 from random import Random
 
 from dispatch.rehearsal.dice.base import Die, a_time
-from dispatch.rehearsal.faults import BaseLoad, Cut, Fault
+from dispatch.rehearsal.faults import BaseLoad, Cut, Fault, MeterLost
 from dispatch.rehearsal.scene import Scene
 
 
@@ -23,4 +23,8 @@ def _cut(dice: Random, scene: Scene) -> Fault:
     return Cut(at=time(2), to_kw=to_kw, minutes=dice.choice((60, 180)), notice_minutes=notice_minutes)
 
 
-DICE: tuple[Die, ...] = (_base_load, _cut)
+def _meter_lost(dice: Random, scene: Scene) -> Fault:
+    return MeterLost(at=a_time(dice, scene), minutes=dice.choice((5, 60, 480)))
+
+
+DICE: tuple[Die, ...] = (_base_load, _cut, _meter_lost)

@@ -13,8 +13,18 @@ from dispatch.rehearsal.faults.base import Fault, line_of
 from dispatch.rehearsal.faults.chargers import Offline, Reboot, Refuses
 from dispatch.rehearsal.faults.processes import Silent
 from dispatch.rehearsal.faults.reading import KINDS, load_faults
-from dispatch.rehearsal.faults.site import BaseLoad, Cut
-from dispatch.rehearsal.faults.vehicles import Absent, Early, Late, OtherSoc
+from dispatch.rehearsal.faults.site import BaseLoad, Cut, MeterLost
+from dispatch.rehearsal.faults.vehicles import (
+    Absent,
+    Early,
+    Late,
+    OtherPhases,
+    OtherSoc,
+    Sleeps,
+    Stranger,
+    Swapped,
+    WrongBay,
+)
 
 __all__ = [
     "KINDS",
@@ -24,11 +34,17 @@ __all__ = [
     "Early",
     "Fault",
     "Late",
+    "MeterLost",
     "Offline",
+    "OtherPhases",
     "OtherSoc",
     "Reboot",
     "Refuses",
     "Silent",
+    "Sleeps",
+    "Stranger",
+    "Swapped",
+    "WrongBay",
     "line_of",
     "load_faults",
 ]

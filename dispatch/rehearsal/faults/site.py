@@ -28,4 +28,12 @@ class Cut(Fault):
     notice_minutes: float = Field(default=30, ge=0, le=24 * 60)
 
 
-KINDS: tuple[type[Fault], ...] = (BaseLoad, Cut)
+class MeterLost(Fault):
+    """The site's meter gives no readings for a while: nobody sees what the building draws."""
+
+    word: ClassVar[str] = "meter-lost"
+    at: TimeOfDay
+    minutes: Minutes
+
+
+KINDS: tuple[type[Fault], ...] = (MeterLost, BaseLoad, Cut)

@@ -15,26 +15,40 @@ from dispatch.rehearsal.night import Gear, play
 from dispatch.rehearsal.scene import Scene, bounds
 from dispatch.rehearsal.site import Departed, Piece, Plug, Record
 from dispatch.rehearsal.verdict import Verdict, judge
-from optimiser.depot import Depot, Policy
+from optimiser.depot import Charger, Depot, Policy
 from optimiser.night import Night
 from optimiser.plan import Plan
 from optimiser.planner import plan_night
-from tests.builders import a_depot, a_night, a_van, a_visit
+from tests.builders import a_depot, a_night, a_van, a_visit, an_ac_connector
 
 
 @cache
 def a_planned_night(
-    *, transformer_limit_kw: float = 25.0, vans: int = 3, secure_against_forgetful: int = 0
+    *,
+    transformer_limit_kw: float = 25.0,
+    vans: int = 3,
+    secure_against_forgetful: int = 0,
+    free_chargers: int = 0,
+    precondition_kwh: float = 0.0,
 ) -> tuple[Depot, Night, Plan]:
     """Vans at home from 17:50 to 07:42 that need 19.2 kWh each, one to a charger; a tick every hour."""
     names = [f"V{number}" for number in range(1, vans + 1)]
+    wired = (an_ac_connector(),)
+    chargers = [Charger(id=f"CP{n}", connectors=wired) for n in range(1, vans + free_chargers + 1)]
     depot = a_depot(
         vehicles=[a_van(name) for name in names],
+        chargers=chargers,
         transformer_limit_kw=transformer_limit_kw,
         policy=Policy(tick_minutes=60, secure_against_forgetful=secure_against_forgetful),
     )
     visits = [
-        a_visit(name, charger_id=f"CP{number}", arrival_soc_percent=50, required_soc_percent=80)
+        a_visit(
+            name,
+            charger_id=f"CP{number}",
+            arrival_soc_percent=50,
+            required_soc_percent=80,
+            precondition_kwh=precondition_kwh,
+        )
         for number, name in enumerate(names, start=1)
     ]
     prices = np.where(np.arange(96) < 48, 0.40, 0.20)  # cheap from midnight on
@@ -88,7 +102,7 @@ def happened_by_hand(
     begin, end = bounds(scene)
     departed = [
         Departed(
-            plug=Plug(guest.visit.charger_id, 1),
+            plug=guest.plug,
             vehicle_id=guest.visit.vehicle_id,
             at=guest.departure,
             soc_percent=(soc_percent or {}).get(guest.visit.vehicle_id, 80.0),

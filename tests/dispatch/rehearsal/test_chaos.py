@@ -4,8 +4,17 @@ from __future__ import annotations
 
 from datetime import time
 
-from dispatch.rehearsal.chaos import FEWEST, MOST, Judged, Setting, drawn_faults, smallest, worst_of
-from dispatch.rehearsal.faults import KINDS, Absent, BaseLoad, Late
+from dispatch.rehearsal.chaos import (
+    FEWEST,
+    MOST,
+    Judged,
+    Setting,
+    can_happen,
+    drawn_faults,
+    smallest,
+    worst_of,
+)
+from dispatch.rehearsal.faults import KINDS, Absent, BaseLoad, Late, WrongBay
 from dispatch.rehearsal.verdict import Departure, Verdict, Violation
 from tests.builders import at
 from tests.dispatch.rehearsal.rehearsal_builders import a_planned_night
@@ -14,7 +23,7 @@ MANY = range(60)
 
 
 def a_setting() -> Setting:
-    depot, night, plan = a_planned_night(vans=8, transformer_limit_kw=60.0)
+    depot, night, plan = a_planned_night(vans=8, transformer_limit_kw=60.0, free_chargers=2)
     return Setting(depot=depot, night=night, plan=plan)
 
 
@@ -43,13 +52,29 @@ def test_every_night_has_some_faults_and_nobody_has_two() -> None:
     for number in MANY:
         faults = drawn_faults(a_setting(), seed=1, number=number)
         assert FEWEST <= len(faults) <= MOST
-        concerned = [getattr(f, "vehicle", None) or getattr(f, "charger", None) or f.word for f in faults]
-        assert len(set(concerned)) == len(concerned)
+        facts = [{"word": fault.word, **fault.model_dump()} for fault in faults]
+        vehicles = [fact[key] for fact in facts for key in ("vehicle", "other") if key in fact]
+        rest = [fact.get("charger", fact["word"]) for fact in facts if "vehicle" not in fact]
+        assert len({*vehicles, *rest}) == len(vehicles) + len(rest)
 
 
 def test_every_kind_of_fault_is_drawn() -> None:
     words = {fault.word for n in MANY for fault in drawn_faults(a_setting(), seed=1, number=n)}
     assert words == set(KINDS)
+
+
+def test_no_night_has_a_fault_that_cannot_happen_in_it() -> None:
+    setting = a_setting()
+    assert all(can_happen(setting, drawn_faults(setting, seed=2, number=n)) for n in MANY)
+
+
+def test_a_fault_that_another_one_makes_room_for_stays_with_it() -> None:
+    """V1 can stand in V3's bay because V3 does not come: without that there is no such night."""
+    setting = a_setting()
+    faults = [Absent(vehicle="V3"), WrongBay(vehicle="V1", charger="CP3")]
+    assert can_happen(setting, faults)
+    assert can_happen(setting, faults[::-1])
+    assert not can_happen(setting, faults[1:])
 
 
 def test_the_worst_night_comes_first_and_a_kept_promise_not_at_all() -> None:
