@@ -204,6 +204,7 @@ def assemble_plan(
             charging_kw=_rounded_row(accounts.charging_kw),
             pv_kw=_rounded_row(night.pv_kw),
             import_price_per_kwh=_rounded_row(night.import_price_per_kwh),
+            burden_kw=_rounded_row(night.burdens_kw) if night.burden_kw else (),
         ),
         feeders={
             feeder.id: Series(

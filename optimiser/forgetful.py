@@ -25,20 +25,22 @@ class Security:
 
     ``full_kw`` (C, 1): what each charger draws when it has forgotten its limit, all its connectors together;
     every charger counts, also where no visit is planned. ``charger`` (V,): the charger of each visit.
-    ``kept_kw`` (C, T): what visits outside the problem draw. ``limit_kw`` (T,): what chargers may draw in all;
-    infinite in steps where not even a depot at rest would be secure.
+    ``is_counted`` (V,): not so for a visit that is part of a burden. ``kept_kw`` (C, T): what burdens and visits outside
+    the problem draw. ``limit_kw`` (T,): what chargers may draw in all; infinite in steps where not even a depot at
+    rest would be secure.
     """
 
     forgetful: int
     full_kw: FloatArray
     charger: IntArray
+    is_counted: npt.NDArray[np.bool_]
     kept_kw: FloatArray
     limit_kw: FloatArray
 
     def drawn_kw(self, power_kw: FloatArray) -> FloatArray:
         """What powers (V, T) are per charger, shape (C, T)."""
         drawn_kw = self.kept_kw.copy()
-        np.add.at(drawn_kw, self.charger, power_kw)
+        np.add.at(drawn_kw, self.charger, self.is_counted[:, None] * power_kw)
         return drawn_kw
 
     def worst_kw(self, power_kw: FloatArray) -> FloatArray:
@@ -75,8 +77,8 @@ class Security:
     def beside(self, committed_kw: FloatArray, free: npt.NDArray[np.bool_]) -> Security:
         """The same for the visits with ``free`` (V,) alone, beside powers (V, T) that the others keep."""
         kept_kw = self.kept_kw.copy()
-        np.add.at(kept_kw, self.charger[~free], committed_kw[~free])
-        return replace(self, charger=self.charger[free], kept_kw=kept_kw)
+        np.add.at(kept_kw, self.charger[~free], self.is_counted[~free, None] * committed_kw[~free])
+        return replace(self, charger=self.charger[free], is_counted=self.is_counted[free], kept_kw=kept_kw)
 
 
 def security(depot: Depot, night: Night) -> Security | None:
@@ -90,12 +92,17 @@ def security(depot: Depot, night: Night) -> Security | None:
         [[sum(c.full_power_kw(volt) for c in charger.connectors)] for charger in depot.chargers]
     )
     limit_kw = night.site_limit_kw - night.base_load_kw - depot.site.reserve_kw
-    least_kw = np.sort(full_kw[:, 0])[::-1][:forgetful].sum()
+    kept_kw = np.zeros((len(depot.chargers), night.horizon.steps))
+    for (charger_id, _), burden_kw in night.burden_kw.items():
+        kept_kw[number[charger_id]] += burden_kw
+    least_kw = kept_kw.sum(axis=0) + np.sort(full_kw - kept_kw, axis=0)[::-1][:forgetful].sum(axis=0)
+    is_burden = [(visit.charger_id, visit.connector_id) in night.burden_kw for visit in night.visits]
     return Security(
         forgetful=forgetful,
         full_kw=full_kw,
         charger=np.array([number[visit.charger_id] for visit in night.visits], dtype=np.int64),
-        kept_kw=np.zeros((len(depot.chargers), night.horizon.steps)),
+        is_counted=~np.array(is_burden, dtype=np.bool_),
+        kept_kw=kept_kw,
         limit_kw=np.where(least_kw <= limit_kw, limit_kw, np.inf),
     )
 

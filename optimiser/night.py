@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+
+import numpy as np
 
 from optimiser.display import Card, Printed, counted, spread, warned
 from optimiser.horizon import FloatArray, Horizon
@@ -39,6 +42,8 @@ class Night(Printed):
     site draws beside the chargers; ``site_limit_kw`` the transformer limit or a lower cap of tonight;
     ``site_cap_kw`` that cap as it was announced, where there is one, also while it is above the transformer limit;
     ``pv_kw`` what the roof is expected to give. ``inputs_sha256`` is of the files the night was read from.
+    ``burden_kw``: the most that connectors may draw which nobody governs now, by charger and connector, on the grid
+    side. That much is taken from every limit above them, and no visit on them can be planned.
 
     >>> import optimiser as opt
     >>> night = opt.load_night("data/parcel-12", "2025-11-10")
@@ -70,6 +75,13 @@ class Night(Printed):
     site_cap_kw: FloatArray | None = None
     inputs_sha256: str = ""
     warnings: tuple[str, ...] = field(default=())
+    burden_kw: Mapping[tuple[str, int], FloatArray] = field(default_factory=dict)
+
+    @property
+    def burdens_kw(self) -> FloatArray:
+        """What all burdens come to, shape (steps,). [kW]"""
+        total_kw: FloatArray = np.sum([np.zeros(self.horizon.steps), *self.burden_kw.values()], axis=0)
+        return total_kw
 
     def _card(self) -> Card:
         def clock(instant: datetime) -> str:

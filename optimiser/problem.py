@@ -6,6 +6,7 @@ Shapes: ``visits`` rows V, ``steps`` columns T. Powers are grid side and in kW, 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -233,11 +234,12 @@ def build_problem(depot: Depot, night: Night) -> Problem:
     battery_kwh = np.array([vehicle.battery_kwh for vehicle in vehicles], dtype=float)
     arrival_kwh = battery_kwh * np.array([v.arrival_soc_percent for v in night.visits], dtype=float) / 100.0
     ranges = [_range(depot, visit) for visit in night.visits]
+    governed = _governed(night)
     return Problem(
         step_h=night.horizon.step_h,
         present=_undivided(night, presence(night)),
         min_kw=np.array([r.min_kw for r in ranges], dtype=float),
-        max_kw=np.array([_usable_max(r) for r in ranges], dtype=float),
+        max_kw=governed * np.array([_usable_max(r) for r in ranges], dtype=float),
         step_kw=np.array([r.step_kw for r in ranges], dtype=float),
         efficiency=np.array([vehicle.charge_efficiency for vehicle in vehicles], dtype=float),
         arrival_kwh=arrival_kwh,
@@ -310,20 +312,35 @@ def _undivided(night: Night, shares: FloatArray) -> FloatArray:
     return shares
 
 
+def _governed(night: Night) -> FloatArray:
+    """1 for a visit whose charger obeys, 0 for one on a connector that is a burden; shape (V,)."""
+    places = [(visit.charger_id, visit.connector_id) for visit in night.visits]
+    return np.array([place not in night.burden_kw for place in places], dtype=float)
+
+
 def _capacities(depot: Depot, night: Night, ranges: list[PowerRange]) -> tuple[Capacity, ...]:
-    """Site and feeder limits. Base load and reserve count at the site and at feeders without parent."""
+    """Site and feeder limits. Base load and reserve count at the site and at feeders without parent.
+
+    A burden counts where its charger hangs, and the visits on it, which are part of it, do not.
+    """
     paths = [depot.feeder_path(depot.charger(visit.charger_id)) for visit in night.visits]
     beside_kw = night.base_load_kw + depot.site.reserve_kw
-    everything = np.ones(len(night.visits))
-    capacities = [_capacity("transformer", everything, night.site_limit_kw - beside_kw)]
+    everything = _governed(night)
+    capacities = [_capacity("transformer", everything, night.site_limit_kw - beside_kw - night.burdens_kw)]
     for feeder in depot.feeders:
-        below = np.array([feeder.id in path for path in paths], dtype=float)
+        below = everything * np.array([feeder.id in path for path in paths], dtype=float)
         counted_kw = beside_kw if feeder.parent is None else np.zeros(night.horizon.steps)
+        burdens = {
+            place: kw
+            for place, kw in night.burden_kw.items()
+            if feeder.id in depot.feeder_path(depot.charger(place[0]))
+        }
         if feeder.limit_kw is not None:
-            capacities.append(_capacity(f"feeder {feeder.id}", below, feeder.limit_kw - counted_kw))
+            left_kw = feeder.limit_kw - counted_kw - sum(burdens.values())
+            capacities.append(_capacity(f"feeder {feeder.id}", below, left_kw))
         if feeder.limit_per_phase_a is not None:
             capacities += _phase_capacities(
-                depot, night, ranges, feeder=feeder, below=below, counted_kw=counted_kw
+                depot, night, ranges, feeder=feeder, below=below, counted_kw=counted_kw, burdens=burdens
             )
     return tuple(capacities)
 
@@ -336,6 +353,7 @@ def _phase_capacities(
     feeder: Feeder,
     below: FloatArray,
     counted_kw: FloatArray,
+    burdens: Mapping[tuple[str, int], FloatArray],
 ) -> list[Capacity]:
     volt = depot.site.voltage_v
     limit_a = (feeder.limit_per_phase_a or 0.0) - counted_kw * 1000.0 / (3.0 * volt)
@@ -349,7 +367,13 @@ def _phase_capacities(
                 for visit, reach in zip(night.visits, ranges, strict=True)
             ]
         )
-        capacities.append(_capacity(f"feeder {feeder.id} phase {phase}", weight * below, limit_a))
+        burdened_a = np.zeros(night.horizon.steps)
+        for place, kw in burdens.items():
+            connector = depot.connector(*place)
+            burdened_a += kw * amperes_per_kw(phase, connector, connector.phases, voltage_v=volt)
+        capacities.append(
+            _capacity(f"feeder {feeder.id} phase {phase}", weight * below, limit_a - burdened_a)
+        )
     return capacities
 
 

@@ -18,13 +18,17 @@ class Series:
 
 @dataclass(frozen=True, kw_only=True)
 class SiteSeries:
-    """The site's night, one value per step. [kW] ``limit_kw`` is what base load and charging may reach."""
+    """The site's night, one value per step. [kW] ``limit_kw`` is what base load and charging may reach.
+
+    ``burden_kw``: what chargers may draw at most that nobody governed when the plan was made; empty where all obeyed.
+    """
 
     limit_kw: tuple[float, ...]
     base_load_kw: tuple[float, ...]
     charging_kw: tuple[float, ...]
     pv_kw: tuple[float, ...] = ()
     import_price_per_kwh: tuple[float, ...] = ()
+    burden_kw: tuple[float, ...] = ()
 
     @property
     def load_kw(self) -> tuple[float, ...]:

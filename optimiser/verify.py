@@ -7,8 +7,7 @@ the linear program or in the set-points must not be able to hide behind the same
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from datetime import timedelta
 
 import numpy as np
@@ -18,6 +17,7 @@ from optimiser.horizon import FloatArray
 from optimiser.night import Night
 from optimiser.plan import Plan
 from optimiser.tariff import DemandWindow
+from optimiser.verify_facts import Facts, worked_out
 
 LIMIT_TOLERANCE_KW = 1e-4
 """A tenth of a watt: what rounding the plan's numbers can add up to over hundreds of vehicles."""
@@ -56,7 +56,7 @@ def violations(plan: Plan, depot: Depot, night: Night) -> Iterator[str]:
     if mismatch:
         yield from mismatch
         return
-    facts = _worked_out(plan, depot, night)
+    facts = worked_out(plan, depot, night)
     yield from _window(facts)
     yield from _set_points(facts)
     yield from _energy(facts)
@@ -79,88 +79,12 @@ def _visits_match(plan: Plan, night: Night) -> Iterator[str]:
             yield f"{visit.vehicle_id}: {len(visit.power_kw)} powers for {plan.horizon.steps} steps"
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Facts:
-    """What plan and folder say, and what follows from it.
-
-    One entry per visit (V,) have ``vehicles`` to ``begins_s``, when its preconditioning begins. Of shape (V, T) are
-    grid-side and battery-side power, ``since_s`` and ``until_s`` (while the vehicle is there in a step, for so many
-    ``hours``), and what is charged and what preconditioning has taken until then, both on the battery side.
-    """
-
-    plan: Plan
-    depot: Depot
-    night: Night
-    vehicles: Sequence[Vehicle]
-    connectors: Sequence[Connector]
-    battery_kwh: FloatArray
-    arrival_soc_percent: FloatArray
-    precondition_kwh: FloatArray
-    begins_s: FloatArray
-    power_kw: FloatArray
-    battery_kw: FloatArray
-    since_s: FloatArray
-    until_s: FloatArray
-    hours: FloatArray
-    charged_kwh: FloatArray
-    taken_kwh: FloatArray
-
-    def at(self, step: int) -> str:
-        return self.clock(step * self.plan.horizon.step_s)
-
-    def clock(self, instant_s: float) -> str:
-        horizon = self.plan.horizon
-        return horizon.local(horizon.start + timedelta(seconds=instant_s)).strftime("%Y-%m-%d %H:%M")
-
-
-def _worked_out(plan: Plan, depot: Depot, night: Night) -> _Facts:
-    vehicle_of = {vehicle.id: vehicle for vehicle in depot.vehicles}
-    connector_of = {(charger.id, plug.id): plug for charger in depot.chargers for plug in charger.connectors}
-    vehicles = [vehicle_of[visit.vehicle_id] for visit in plan.visits]
-    start, step_s = plan.horizon.start, float(plan.horizon.step_s)
-    arrival_s = np.array([(visit.arrival - start).total_seconds() for visit in plan.visits])
-    departure_s = np.array([(visit.departure - start).total_seconds() for visit in plan.visits])
-    starts_s = np.arange(plan.horizon.steps) * step_s
-    since_s = np.maximum(starts_s, arrival_s[:, None])
-    until_s = np.minimum(starts_s + step_s, departure_s[:, None])
-    hours = np.maximum(until_s - since_s, 0.0) / 3600.0
-    power_kw = np.array([visit.power_kw for visit in plan.visits], dtype=float).reshape(hours.shape)
-    battery_kw = np.array([[vehicle.charge_efficiency] for vehicle in vehicles]).reshape(-1, 1) * power_kw
-
-    # Preconditioning takes constant power over its minutes before departure, or over a visit that is shorter.
-    precondition_kwh = np.array([visit.precondition_kwh for visit in night.visits])
-    warming_s = 60.0 * depot.policy.precondition_minutes
-    taken_kwh = np.zeros_like(power_kw)
-    warmed = precondition_kwh > 0
-    lasts_s = np.minimum(warming_s, departure_s - arrival_s)[warmed, None]
-    left_s = np.maximum(departure_s[:, None] - until_s, 0.0)[warmed]
-    taken_kwh[warmed] = precondition_kwh[warmed, None] * (1.0 - np.minimum(1.0, left_s / lasts_s))
-    return _Facts(
-        plan=plan,
-        depot=depot,
-        night=night,
-        vehicles=vehicles,
-        connectors=[connector_of[visit.charger_id, visit.connector_id] for visit in plan.visits],
-        battery_kwh=np.array([vehicle.battery_kwh for vehicle in vehicles]),
-        arrival_soc_percent=np.array([visit.arrival_soc_percent for visit in plan.visits]),
-        precondition_kwh=precondition_kwh,
-        begins_s=departure_s - warming_s,
-        power_kw=power_kw,
-        battery_kw=battery_kw,
-        since_s=since_s,
-        until_s=until_s,
-        hours=hours,
-        charged_kwh=np.cumsum(battery_kw * hours, axis=1),
-        taken_kwh=taken_kwh,
-    )
-
-
-def _window(facts: _Facts) -> Iterator[str]:
+def _window(facts: Facts) -> Iterator[str]:
     for row, step in np.argwhere((facts.power_kw != 0) & (facts.hours == 0)).tolist():
         yield f"{facts.vehicles[row].id} draws {facts.power_kw[row, step]} kW at {facts.at(step)} and is not there"
 
 
-def _set_points(facts: _Facts) -> Iterator[str]:
+def _set_points(facts: Facts) -> Iterator[str]:
     pairs = zip(facts.connectors, facts.vehicles, strict=True)
     allowed = [_allowed(connector, vehicle, facts.depot.site.voltage_v) for connector, vehicle in pairs]
     kw_per_unit, least, most, step_size = np.array(allowed).reshape(-1, 4).T[:, :, None]
@@ -195,7 +119,7 @@ def _allowed(connector: Connector, vehicle: Vehicle, voltage_v: float) -> tuple[
     return phases * voltage_v / 1000.0, least_a, most_a, connector.current_step_a
 
 
-def _energy(facts: _Facts) -> Iterator[str]:
+def _energy(facts: Facts) -> Iterator[str]:
     visits = facts.plan.visits
     missing_percent = np.array([visit.required_soc_percent for visit in visits]) - facts.arrival_soc_percent
     needed_kwh = np.maximum(0.0, facts.battery_kwh * missing_percent / 100.0 + facts.precondition_kwh)
@@ -216,7 +140,7 @@ def _energy(facts: _Facts) -> Iterator[str]:
         yield sentences[figure].format(facts.vehicles[row].id, said[row][figure], again[row, figure])
 
 
-def _full(facts: _Facts) -> Iterator[str]:
+def _full(facts: Facts) -> Iterator[str]:
     """Never above a full battery: at the end of no step, and not at the instant when preconditioning begins."""
     room_kwh = facts.battery_kwh * (100.0 - facts.arrival_soc_percent) / 100.0
     before_s = np.maximum(np.minimum(facts.until_s, facts.begins_s[:, None]) - facts.since_s, 0.0)
@@ -232,7 +156,7 @@ def _full(facts: _Facts) -> Iterator[str]:
         yield f"{charged} until {until}, its battery has room for {most_kwh[row, first]:.3f}"
 
 
-def _charge_curve(facts: _Facts) -> Iterator[str]:
+def _charge_curve(facts: Facts) -> Iterator[str]:
     """At most what the vehicle takes at the SoC that it has at the end of each step, preconditioning deducted."""
     rows_of: dict[ChargeCurve, list[int]] = {}
     for row, vehicle in enumerate(facts.vehicles):
@@ -250,7 +174,7 @@ def _charge_curve(facts: _Facts) -> Iterator[str]:
             yield f"{given}, at {soc_percent[place, step]:.1f} % it takes {takes_kw[place, step]:.3f}"
 
 
-def _connectors(facts: _Facts) -> Iterator[str]:
+def _connectors(facts: Facts) -> Iterator[str]:
     rows_of: dict[tuple[str, int], list[int]] = {}
     for row, visit in enumerate(facts.plan.visits):
         rows_of.setdefault((visit.charger_id, visit.connector_id), []).append(row)
@@ -265,7 +189,7 @@ def _connectors(facts: _Facts) -> Iterator[str]:
                     yield f"{first} and {other} both draw at {place} at {facts.at(step)}"
 
 
-def _money(facts: _Facts) -> Iterator[str]:
+def _money(facts: Facts) -> Iterator[str]:
     plan = facts.plan
     energy = _energy_cost(facts)
     peak_kw, demand = _peak_and_its_cost(facts)
@@ -280,7 +204,7 @@ def _money(facts: _Facts) -> Iterator[str]:
         yield f"cost.total {plan.cost.total}, its powers cost {energy + demand:.6f}"
 
 
-def _energy_cost(facts: _Facts) -> float:
+def _energy_cost(facts: Facts) -> float:
     """Money for what is drawn; what the roof gives beyond the base load costs its export price."""
     night = facts.night
     drawn_kwh = (facts.power_kw * facts.hours).sum(axis=0)
@@ -290,7 +214,7 @@ def _energy_cost(facts: _Facts) -> float:
     return float((bought + night.export_price_per_kwh * unsold_kwh).sum())
 
 
-def _peak_and_its_cost(facts: _Facts) -> tuple[float, float]:
+def _peak_and_its_cost(facts: Facts) -> tuple[float, float]:
     """The highest mean net load over a billing interval [kW], and the money for it and for those of all windows."""
     horizon, tariff = facts.plan.horizon, facts.depot.tariff
     every = max(1, tariff.billing_interval_minutes * 60 // horizon.step_s)
@@ -325,13 +249,13 @@ def _holds(window: DemandWindow, weekday: int, minute: int) -> bool:
     return is_day and window.from_minute <= minute < window.to_minute
 
 
-def _site(facts: _Facts) -> Iterator[str]:
-    charging_kw, limit_kw = facts.power_kw.sum(axis=0), facts.night.site_limit_kw
-    beside_kw = facts.night.base_load_kw + facts.depot.site.reserve_kw
+def _site(facts: Facts) -> Iterator[str]:
+    charging_kw, limit_kw = facts.governed_kw.sum(axis=0), facts.night.site_limit_kw
+    beside_kw = facts.night.base_load_kw + facts.depot.site.reserve_kw + facts.night.burdens_kw
     yield from _above(facts, "transformer", charging=charging_kw, beside=beside_kw, limit=limit_kw)
 
 
-def _forgetful(facts: _Facts) -> Iterator[str]:
+def _forgetful(facts: Facts) -> Iterator[str]:
     """The site's limit with the worst ``policy.secure_against_forgetful`` chargers at full power, where it can hold."""
     depot, night = facts.depot, facts.night
     forgetful = min(depot.policy.secure_against_forgetful, len(depot.chargers))
@@ -341,9 +265,12 @@ def _forgetful(facts: _Facts) -> Iterator[str]:
     full_kw = np.array([sum(c.full_power_kw(volt) for c in charger.connectors) for charger in depot.chargers])
     row_of = {charger.id: row for row, charger in enumerate(depot.chargers)}
     drawn_kw = np.zeros((len(full_kw), facts.plan.horizon.steps))
-    for visit, power_kw in zip(facts.plan.visits, facts.power_kw, strict=True):
+    for (charger_id, _), burden_kw in night.burden_kw.items():
+        drawn_kw[row_of[charger_id]] += burden_kw
+    asleep_kw = np.partition(full_kw[:, None] - drawn_kw, -forgetful, axis=0)[-forgetful:].sum(axis=0)
+    alone_kw = drawn_kw.sum(axis=0) + asleep_kw
+    for visit, power_kw in zip(facts.plan.visits, facts.governed_kw, strict=True):
         drawn_kw[row_of[visit.charger_id]] += power_kw
-    alone_kw = np.sort(full_kw)[-forgetful:].sum()
     more_kw = np.partition(full_kw[:, None] - drawn_kw, -forgetful, axis=0)[-forgetful:].sum(axis=0)
     worst_kw = drawn_kw.sum(axis=0) + more_kw
     left_kw = night.site_limit_kw - night.base_load_kw - depot.site.reserve_kw
@@ -352,38 +279,51 @@ def _forgetful(facts: _Facts) -> Iterator[str]:
         yield f"{charging} with {forgetful} forgetful, {left_kw[step]:.3f} are left"
 
 
-def _feeders(facts: _Facts) -> Iterator[str]:
+def _feeders(facts: Facts) -> Iterator[str]:
     parents = {feeder.id: feeder.parent for feeder in facts.depot.feeders}
-    first_of = {charger.id: charger.feeder for charger in facts.depot.chargers}
-    rows_below: dict[str, list[int]] = {feeder.id: [] for feeder in facts.depot.feeders}
-    for row, visit in enumerate(facts.plan.visits):
-        at = first_of[visit.charger_id]
+    below: dict[str, set[str]] = {feeder.id: set() for feeder in facts.depot.feeders}
+    for charger in facts.depot.chargers:
+        at = charger.feeder
         while at is not None:
-            rows_below[at].append(row)
+            below[at].add(charger.id)
             at = parents[at]
     for feeder in facts.depot.feeders:
-        yield from _feeder(facts, feeder, rows_below[feeder.id])
+        yield from _feeder(facts, feeder, below[feeder.id])
 
 
-def _feeder(facts: _Facts, feeder: Feeder, below: list[int]) -> Iterator[str]:
-    power_kw = facts.power_kw[below]
-    beside_kw = (facts.night.base_load_kw + facts.depot.site.reserve_kw) * (feeder.parent is None)
+def _feeder(facts: Facts, feeder: Feeder, chargers: set[str]) -> Iterator[str]:
+    rows = [row for row, visit in enumerate(facts.plan.visits) if visit.charger_id in chargers]
+    power_kw, volt = facts.governed_kw[rows], facts.depot.site.voltage_v
+    base_kw = (facts.night.base_load_kw + facts.depot.site.reserve_kw) * (feeder.parent is None)
+    burdens = [
+        (facts.depot.connector(*place), burden_kw)
+        for place, burden_kw in facts.night.burden_kw.items()
+        if place[0] in chargers
+    ]
     if feeder.limit_kw is not None:
-        name, limit_kw = f"feeder {feeder.id}", np.full_like(beside_kw, feeder.limit_kw)
+        name, limit_kw = f"feeder {feeder.id}", np.full_like(base_kw, feeder.limit_kw)
+        beside_kw = sum((burden_kw for _, burden_kw in burdens), base_kw)
         yield from _above(facts, name, charging=power_kw.sum(axis=0), beside=beside_kw, limit=limit_kw)
     if feeder.limit_per_phase_a is not None:
-        volt = facts.depot.site.voltage_v
-        limit_a = np.full_like(beside_kw, feeder.limit_per_phase_a)
+        limit_a = np.full_like(base_kw, feeder.limit_per_phase_a)
+        phases_of = [min(facts.connectors[row].phases, facts.vehicles[row].ac_phases) for row in rows]
         for phase in ("L1", "L2", "L3"):
-            a_per_kw = np.array([_a_per_kw(facts, row, phase) for row in below])
+            a_per_kw = np.array(
+                [
+                    _a_per_kw(facts.connectors[row], phases, phase, volt)
+                    for row, phases in zip(rows, phases_of, strict=True)
+                ]
+            )
             current_a = (a_per_kw[:, None] * power_kw).sum(axis=0)
+            beside_a = base_kw * 1000.0 / (3.0 * volt)
+            for connector, burden_kw in burdens:
+                beside_a = beside_a + burden_kw * _a_per_kw(connector, connector.phases, phase, volt)
             name = f"feeder {feeder.id} phase {phase}"
-            beside_a = beside_kw * 1000.0 / (3.0 * volt)
             yield from _above(facts, name, charging=current_a, beside=beside_a, limit=limit_a)
 
 
 def _above(
-    facts: _Facts, name: str, *, charging: FloatArray, beside: FloatArray, limit: FloatArray
+    facts: Facts, name: str, *, charging: FloatArray, beside: FloatArray, limit: FloatArray
 ) -> Iterator[str]:
     # Base load alone may be above a limit: nothing can be done about that but not to charge.
     for step in np.flatnonzero(charging > np.maximum(0.0, limit - beside) + LIMIT_TOLERANCE_KW).tolist():
@@ -391,10 +331,12 @@ def _above(
         yield f"{drawn} + {beside[step]:.3f} beside it > {limit[step]:.3f}"
 
 
-def _a_per_kw(facts: _Facts, row: int, phase: str) -> float:
-    """Amperes on one phase for a kW of a visit: of all three where the two share none, of each without a phase map."""
-    connector = facts.connectors[row]
-    phases = min(connector.phases, facts.vehicles[row].ac_phases) or 3
-    if connector.phase_map and phase not in connector.phase_map[:phases]:
+def _a_per_kw(connector: Connector, phases: int, phase: str, voltage_v: float) -> float:
+    """Amperes on one phase for a kW on so many phases of a connector; none of them: all three (DC).
+
+    Without a phase map each phase is counted as the worst.
+    """
+    used = phases or 3
+    if connector.phase_map and phase not in connector.phase_map[:used]:
         return 0.0
-    return 1000.0 / (phases * facts.depot.site.voltage_v)
+    return 1000.0 / (used * voltage_v)
