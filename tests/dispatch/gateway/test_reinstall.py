@@ -1,0 +1,171 @@
+"""What chargers lose is put back by the gateway, over real WebSockets: after a boot, a cut line, beside a dispatcher."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from dispatch.evidence import Command, Evidence, Rung, Verdict
+from dispatch.gateway.reinstall import Reinstaller, reinstalling
+from dispatch.gateway.sockets import SocketStations
+from dispatch.lease import Writer, holding, is_gone, this_process, utc_now
+from dispatch.simulator.persona import Persona
+from dispatch.station import CompositeReply, Reply, StationProfile
+from dispatch.store.leases import Leases
+from tests.builders import NIGHT
+from tests.dispatch.overnight_builders import Rehearsal, a_rehearsal, three_vans_tonight
+
+FORGETS_AT_BOOT = Persona(loses_profiles_on_reboot=True)
+FORGETS_WHEN_CUT = Persona(loses_profiles_on_disconnect=True)
+DISPATCHER = this_process(Writer.DISPATCHER, "a dispatcher of the tests")
+
+
+@asynccontextmanager
+async def an_evening(folder: Path, *, personas: Mapping[str, Persona]) -> AsyncIterator[Rehearsal]:
+    """Three vans on chargers that have been dispatched once, and a gateway that looks after them."""
+    async with a_rehearsal(folder, three_vans_tonight(), personas=personas) as night:
+        await night.tick()
+        sockets = sockets_of(night)
+        keeper = Reinstaller(
+            depot=night.depot, journal=night.journal, stations=sockets, clock=sockets.clock, debounce_s=0.1
+        )
+        async with reinstalling(keeper):
+            await asyncio.sleep(0)
+            yield night
+
+
+def sockets_of(night: Rehearsal) -> SocketStations:
+    stations = night.gateway.stations
+    assert isinstance(stations, SocketStations)
+    return stations
+
+
+async def shown(night: Rehearsal, charger_id: str = "CP1") -> CompositeReply:
+    """What a charger will allow in the next minute."""
+    return await night.stations.composite_schedule(charger_id, connector_id=1, duration_s=60, unit="A")
+
+
+async def comes_again(night: Rehearsal, charger_id: str = "CP1") -> None:
+    before = (await night.stations.live()).charger(charger_id).connected_since
+    await night.until(lambda live: live.charger(charger_id).connected_since not in {None, before})
+
+
+def again(night: Rehearsal, before: list[Command]) -> list[Command]:
+    """What was sent since."""
+    return night.journal.commands()[len(before) :]
+
+
+def looks_at(night: Rehearsal, charger_id: str) -> list[Evidence]:
+    """Read-backs of a charger so far."""
+    evidence = night.journal.evidence(NIGHT)
+    return [e for e in evidence if e.charger_id == charger_id and e.rung is Rung.READ_BACK]
+
+
+async def until_proven(night: Rehearsal, charger_id: str = "CP1") -> None:
+    """Wait for a read-back that confirms, later than the last command."""
+
+    def is_proven() -> bool:
+        evidence = [e for e in night.journal.evidence(NIGHT) if e.charger_id == charger_id]
+        return (evidence[-1].rung, evidence[-1].verdict) == (Rung.READ_BACK, Verdict.CONFIRMED)
+
+    await night.until(lambda _: is_proven())
+
+
+def profiles(commands: list[Command]) -> list[StationProfile]:
+    return [command.profile for command in commands]
+
+
+async def test_after_a_reboot_a_charger_that_forgets_has_its_profiles_back_and_one_that_remembers_is_sent_nothing(
+    tmp_path: Path,
+) -> None:
+    async with an_evening(tmp_path, personas={"CP1": FORGETS_AT_BOOT}) as night:
+        before, held = night.journal.commands(), await shown(night)
+        looks = len(looks_at(night, "CP2"))
+        for charger_id in ("CP1", "CP2"):
+            came = asyncio.create_task(comes_again(night, charger_id))
+            await asyncio.sleep(0)
+            await night.stations.reset(charger_id)
+            await came
+        await night.until(lambda _: len(looks_at(night, "CP2")) > looks and len(again(night, before)) == 2)
+        await until_proven(night)
+        assert profiles(again(night, before)) == profiles([c for c in before if c.charger_id == "CP1"])
+        now = await shown(night)
+        assert now.schedule is not None
+        assert held.schedule is not None
+        assert now.schedule.periods == held.schedule.periods
+
+
+async def test_a_charger_that_forgets_with_its_line_and_does_not_boot_has_its_profiles_back(
+    tmp_path: Path,
+) -> None:
+    async with an_evening(tmp_path, personas={"CP1": FORGETS_WHEN_CUT}) as night:
+        before = night.journal.commands()
+        booted_at = (await night.stations.live()).charger("CP1").booted_at
+        came = asyncio.create_task(comes_again(night))
+        await asyncio.sleep(0)
+        await sockets_of(night).sessions["CP1"].connection.close()
+        await came
+        await night.until(lambda _: len(again(night, before)) == 2)
+        await until_proven(night)
+        assert (await night.stations.live()).charger("CP1").booted_at == booted_at
+
+
+async def test_a_charger_is_left_to_a_dispatcher_at_work_and_served_when_that_one_is_done(
+    tmp_path: Path,
+) -> None:
+    async with an_evening(tmp_path, personas={"CP1": FORGETS_AT_BOOT}) as night:
+        before = night.journal.commands()
+        async with holding(night.journal, DISPATCHER):
+            came = asyncio.create_task(comes_again(night))
+            await asyncio.sleep(0)
+            await night.stations.reset("CP1")
+            await came
+            await asyncio.sleep(0.5)
+            assert again(night, before) == []
+        await night.until(lambda _: len(again(night, before)) == 2)
+        await until_proven(night)
+
+
+async def test_a_dispatcher_begins_at_once_and_a_gateway_that_was_at_work_sends_nothing_more(
+    tmp_path: Path,
+) -> None:
+    async with a_rehearsal(tmp_path, three_vans_tonight(), personas={"CP1": FORGETS_AT_BOOT}) as night:
+        await night.tick()
+        before = night.journal.commands()
+        came = asyncio.create_task(comes_again(night))
+        await asyncio.sleep(0)
+        await night.stations.reset("CP1")
+        await came
+        sockets, leases = sockets_of(night), Leases(engine=night.journal.engine)
+        keeper = Reinstaller(
+            depot=night.depot,
+            journal=night.journal,
+            clock=sockets.clock,
+            stations=Interrupted(
+                sessions=sockets.sessions,
+                live_depot=sockets.live_depot,
+                clock=sockets.clock,
+                meanwhile=lambda: leases.take(
+                    DISPATCHER, now=utc_now(), lasting=timedelta(minutes=1), is_gone=is_gone
+                ),
+            ),
+            due={"CP1"},
+        )
+        await keeper.put_back([(await night.stations.live()).charger("CP1")])
+        assert len(again(night, before)) == 1
+        assert keeper.due == {"CP1"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Interrupted(SocketStations):
+    """Sockets with something that happens whenever a profile is about to be sent over one."""
+
+    meanwhile: Callable[[], object]
+
+    async def set_profile(self, charger_id: str, profile: StationProfile) -> Reply:
+        self.meanwhile()
+        return await super().set_profile(charger_id, profile)
