@@ -6,7 +6,7 @@ Code above a line does not see which it is. It alone knows when a charge point c
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -17,6 +17,7 @@ from dispatch.address import Address
 from dispatch.dialects import SUBPROTOCOLS
 from dispatch.gateway.desk import Surroundings
 from dispatch.gateway.session import Session
+from dispatch.rehearsal.crashes import last_words
 from dispatch.simulator.charge_point import Dial, Line, websocket_dial
 from dispatch.simulator.machine import Machine
 
@@ -79,23 +80,30 @@ class MemoryLine:
                 end._arrived.set()  # noqa: SLF001
 
 
+OpenLine = Callable[[Machine], Dial]
+"""How a charge point dials in to a gateway."""
+
+
 @dataclass(kw_only=True)
 class Lines:
-    """The lines of all charge points; those of ``away`` are cut and cannot be opened."""
+    """The lines of all charge points; those that are ``away``, for so many reasons, cannot open one.
 
-    open: Callable[[Machine], Dial]
-    away: set[str] = field(default_factory=set)
+    ``open_line`` leads to the gateway; None while there is none.
+    """
+
+    open_line: OpenLine | None = None
+    away: Counter[str] = field(default_factory=Counter)
     _cuts: dict[str, Callable[[], None]] = field(default_factory=dict)
 
     def dial(self, machine: Machine) -> Dial:
-        """How a charge point dials in; raises :class:`LineCutError` while it is away."""
-        charger_id, open_line = machine.charger.id, self.open(machine)
+        """How a charge point dials in; raises :class:`LineCutError` while it is away, or the gateway is."""
+        charger_id = machine.charger.id
 
         @asynccontextmanager
         async def dial() -> AsyncIterator[Line]:
-            if charger_id in self.away:
+            if self.away[charger_id] > 0 or self.open_line is None:
                 raise LineCutError("the line is cut")
-            async with open_line() as line:
+            async with self.open_line(machine)() as line:
                 self._cuts[charger_id] = _cut_of(line)
                 try:
                     yield line
@@ -106,7 +114,7 @@ class Lines:
 
     def bar(self, charger_id: str) -> None:
         """Let no new line be opened; the one that is open stays."""
-        self.away.add(charger_id)
+        self.away[charger_id] += 1
 
     def cut(self, charger_id: str) -> None:
         """Cut a line, until it is mended."""
@@ -115,26 +123,44 @@ class Lines:
         if cut is not None:
             cut()
 
+    def cut_all(self) -> None:
+        """Cut every line that is open; they can be opened again."""
+        for cut in tuple(self._cuts.values()):
+            cut()
+
     def mend(self, charger_id: str) -> None:
-        """Let a charge point dial in again."""
-        self.away.discard(charger_id)
+        """Let a charge point dial in again, where nothing else keeps it away."""
+        self.away[charger_id] -= 1
 
 
 def memory_lines(
-    surroundings: Surroundings, sessions: dict[str, Session], tasks: asyncio.TaskGroup
-) -> Callable[[Machine], Dial]:
-    """Lines in memory to sessions of the gateway, which run in ``tasks``."""
+    surroundings: Surroundings,
+    sessions: dict[str, Session],
+    tasks: asyncio.TaskGroup,
+    *,
+    on_crash: Callable[[str], None],
+) -> OpenLine:
+    """Lines in memory to sessions of the gateway, which run in ``tasks``.
+
+    A session that ends by an error of its own closes its line, as a WebSocket's would, and tells ``on_crash``.
+    """
 
     async def serve(charger_id: str, line: MemoryLine) -> None:
         dialect = SUBPROTOCOLS[line.subprotocol or ""]
         session = Session(charger_id, line, dialect=dialect, surroundings=surroundings)
         older = sessions.get(charger_id)
         sessions[charger_id] = session
+        running = asyncio.create_task(session.run(replaces=older))
         try:
-            await session.run(replaces=older)
+            await asyncio.wait([running])
         finally:
+            running.cancel()
+            line.cut()
             if sessions.get(charger_id) is session:
                 del sessions[charger_id]
+        error = None if running.cancelled() else running.exception()
+        if error is not None:
+            on_crash(f"the gateway, serving {charger_id}: {last_words(error)}")
 
     def of(machine: Machine) -> Dial:
         @asynccontextmanager
@@ -151,7 +177,7 @@ def memory_lines(
     return of
 
 
-def socket_lines(gateway: Address, credentials: Mapping[str, str]) -> Callable[[Machine], Dial]:
+def socket_lines(gateway: Address, credentials: Mapping[str, str]) -> OpenLine:
     """Lines over WebSockets to a gateway; nobody pings, for in virtual time no socket is ever slow."""
 
     def of(machine: Machine) -> Dial:

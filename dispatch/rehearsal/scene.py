@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, time, timedelta
 
+from dispatch.rehearsal.happenings import Happening
 from dispatch.rehearsal.site import Plug
 from dispatch.simulator.persona import Persona
 from optimiser.depot import Depot, Vehicle
@@ -92,8 +93,8 @@ class Scene:
 
     ``base_load_kw`` and ``limit_kw`` are steps (from when, how much). ``told``: what the depot's folder says from
     an instant on. ``away`` are spans without a socket, ``silences`` without a tick, ``unmetered`` without a reading of
-    the site's meter; ``ungoverned`` are chargers on which no profile has an effect. ``learnt``: when something could be
-    known, in the order in which it was added.
+    the site's meter; ``ungoverned`` are chargers on which no profile has an effect, ``happenings`` what else happens to
+    chargers and processes. ``learnt``: when something could be known, in the order in which it was added.
     """
 
     depot: Depot
@@ -111,6 +112,7 @@ class Scene:
     excuses: tuple[Excuse, ...] = ()
     strangers: tuple[Stranger, ...] = ()
     learnt: tuple[datetime, ...] = ()
+    happenings: tuple[Happening, ...] = ()
 
     def true_depot(self) -> Depot:
         """The depot with those vehicles that truly come, strangers included."""

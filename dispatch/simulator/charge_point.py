@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import logging
+import ssl
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -66,6 +67,7 @@ def websocket_dial(
     gateway_url: str,
     password: str | None,
     timeout_s: float,
+    trust: ssl.SSLContext | None = None,
     ping_s: float | None = 20.0,
 ) -> Dial:
     """How a charge point dials in at ``gateway_url``, to which its id is added; ``ping_s`` None: it never pings."""
@@ -78,6 +80,7 @@ def websocket_dial(
             additional_headers={} if password is None else {"Authorization": _basic(charger_id, password)},
             compression=None,
             proxy=None,
+            ssl=trust,
             max_size=MAX_FRAME_BYTES,
             open_timeout=timeout_s,
             close_timeout=timeout_s,
@@ -153,6 +156,11 @@ class ChargePoint:
         self.machine.restart_reason = reason
         self._wake.set()
 
+    def meddle(self, *, level: int, limit_kw: float) -> None:
+        """Let another system put a default profile on the charge point, past the gateway."""
+        self.machine.meddle(level=level, limit_kw=limit_kw, now=self._now())
+        self._wake.set()
+
     async def _serve(self, socket: Line) -> None:
         connection = Connection(
             socket,
@@ -183,10 +191,11 @@ class ChargePoint:
         metered_s = heart_beat_s = loop.time()
         while self.machine.restart_reason is None:
             interval_s = self.machine.settings.meter_interval_s
-            await self._pause(min(self._until_next_change_s(), interval_s or self._timing.tick_s))
+            until_sample_s = metered_s + interval_s - loop.time() if interval_s > 0 else self._timing.tick_s
+            await self._pause(min(self._until_next_change_s(), max(0.001, until_sample_s)))
             self.machine.advance_to(self._now())
             if 0 < interval_s <= loop.time() - metered_s:
-                metered_s = loop.time()
+                metered_s += interval_s * ((loop.time() - metered_s) // interval_s)
                 self.machine.sample_meters(self._now())
             if 0 < self.machine.settings.heartbeat_interval_s <= loop.time() - heart_beat_s:
                 heart_beat_s = loop.time()

@@ -21,7 +21,8 @@ from dispatch.simulator.persona import Persona
 from dispatch.simulator.resolver import Installed, Rules
 from dispatch.simulator.smart_charging import SmartCharging
 from dispatch.simulator.vehicle import Limit, PluggedVehicle
-from optimiser.depot import Charger
+from optimiser.depot import Charger, Connector
+from optimiser.horizon import format_instant
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +32,9 @@ ABOUT_PROFILES = frozenset(
 """The requests of smart charging, in any version."""
 MOST_REPLAYED = 200
 """How many samples of a meter are kept while there is no connection."""
+
+FOREIGN_ID = 900_000
+"""Profile ids of another system begin here, far from any gateway's."""
 
 Handler = Callable[[dict[str, Any], datetime], dict[str, Any]]
 OnCharge = Callable[[int, datetime, float, PluggedVehicle | None, Limit], None]
@@ -212,6 +216,27 @@ class Machine(ABC):
         if self.persona.loses_profiles_on_reboot:
             self.smart.clear(lambda entry: entry.purpose != "external")
 
+    def meddle(self, *, level: int, limit_kw: float, now: datetime) -> None:
+        """Take a default profile of another system for every connector: one limit in total, from now on without end."""
+        if self._at is not None:
+            self.advance_to(now)
+        for outlet in self.outlets.values():
+            unit, per_kw = _worth_of_kw(outlet.connector, self.smart.units, voltage_v=self._voltage_v)
+            schedule = {
+                "startSchedule": format_instant(now),
+                "chargingRateUnit": unit,
+                "chargingSchedulePeriod": [{"startPeriod": 0, "limit": round(limit_kw * per_kw, 1)}],
+            }
+            profile = {
+                "stackLevel": level,
+                "chargingProfilePurpose": "TxDefaultProfile",
+                "chargingProfileKind": "Absolute",
+            }
+            foreign_id = FOREIGN_ID + outlet.connector.id
+            self.smart.install(self._foreign(outlet, profile, schedule, profile_id=foreign_id))
+        if self._at is not None:
+            self._apply_limits(now)
+
     def _charge_until(self, now: datetime) -> None:
         if self._at is None or now <= self._at:
             return
@@ -358,5 +383,18 @@ class Machine(ABC):
         """It is time for a reading of the meter during a transaction."""
 
     @abstractmethod
+    def _foreign(
+        self, outlet: Outlet, profile: dict[str, Any], schedule: dict[str, Any], *, profile_id: int
+    ) -> Installed:
+        """A profile of another system, given its parts that both versions call by the same names."""
+
+    @abstractmethod
     def _install_for(self, transaction: Transaction, profile: Installed) -> None:
         """Take the profile that a transaction was begun with."""
+
+
+def _worth_of_kw(connector: Connector, units: tuple[str, ...], *, voltage_v: float) -> tuple[str, float]:
+    """A unit that a charge point takes, and what a kW at a connector is in it."""
+    if connector.is_dc or units[0] == "W":
+        return "W", 1000.0
+    return "A", 1000.0 / (voltage_v * connector.phases)

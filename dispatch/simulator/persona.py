@@ -36,12 +36,14 @@ class Persona:
     What it does not answer: ``never_answers_profiles``, ``never_answers_unknown_actions``.
 
     What it says and does not do: ``accepts_everything`` accepts and keeps nothing; ``ignores_profiles`` accepts,
-    keeps and shows them and lets the vehicle draw what it wants. ``composite`` "rejected" never tells a schedule,
+    keeps and shows them and lets the vehicle draw what it wants. ``kept_periods``: of a schedule it accepts, it keeps
+    only so many periods, the first; the last of them goes on. ``composite`` "rejected" never tells a schedule,
     "missing" accepts and tells none, "wrong" tells full power all the time, "not_rebased" tells the periods as
     they were sent, whenever it is asked, "negative" tells -1 where there is no limit.
 
     How it reads: ``reads_offsets_as_utc`` drops the offset of a timestamp; ``reads_amperes_as_total`` shares
-    amperes over the phases; ``reads_phases_as_one`` spreads watts as if over one phase;
+    amperes over the phases; ``reads_phases_as_one`` spreads watts as if over one phase, and says so;
+    ``reads_watts_per_phase`` gives every phase the watts of all;
     ``station_max_per_connector`` gives every connector the whole station's maximum.
 
     How it follows: ``settle_s`` after a change; ``ignores_default_in_session`` keeps, while a transaction runs, the
@@ -76,11 +78,13 @@ class Persona:
 
     accepts_everything: bool = False
     ignores_profiles: bool = False
+    kept_periods: int | None = None
     composite: Literal["ok", "rejected", "missing", "wrong", "not_rebased", "negative"] = "ok"
 
     reads_offsets_as_utc: bool = False
     reads_amperes_as_total: bool = False
     reads_phases_as_one: bool = False
+    reads_watts_per_phase: bool = False
     station_max_per_connector: bool = False
 
     settle_s: float = 0.0
@@ -96,3 +100,20 @@ class Persona:
     clock_skew_s: float = 0.0
     announces_needs: bool = False
     external_limit: ExternalLimit | None = None
+
+    @property
+    def obeys_nothing(self) -> bool:
+        """Whether no profile has an effect on it, whatever it says."""
+        return (
+            self.refuses_profiles
+            or self.ignores_profiles
+            or self.accepts_everything
+            or self.never_answers_profiles
+            or not self.smart_charging
+        )
+
+    @property
+    def draws_more_than_it_tells(self) -> bool:
+        """Whether its vehicles draw more than the schedule that it tells: only a meter shows that."""
+        misreads_watts = self.reads_phases_as_one or self.reads_watts_per_phase
+        return self.ignores_profiles or (misreads_watts and "A" not in self.units)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -78,8 +78,9 @@ class SmartCharging:
         return answer
 
     def install(self, new: Installed) -> None:
-        """Take a profile."""
-        self.installed = install(self.installed, new, rules=self._rules)
+        """Take a profile, or what the persona keeps of it."""
+        kept = replace(new, periods=new.periods[: self._persona.kept_periods])
+        self.installed = install(self.installed, kept, rules=self._rules)
 
     def clear(self, fits: Callable[[Installed], bool]) -> bool:
         """Forget the profiles that fit; whether there were any."""
@@ -179,7 +180,7 @@ class SmartCharging:
             if allowance.unit == "A":
                 is_total = persona.reads_amperes_as_total and connector.phases > 0
                 currents_a.append(share / connector.phases if is_total else share)
-            elif persona.reads_phases_as_one and not connector.is_dc:
+            elif (persona.reads_phases_as_one or persona.reads_watts_per_phase) and not connector.is_dc:
                 currents_a.append(share / self._voltage_v)
             else:
                 powers_kw.append(share / 1000.0)

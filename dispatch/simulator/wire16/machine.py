@@ -147,6 +147,12 @@ class Machine16(Machine):
         transaction = outlet.transaction if outlet.is_charging else None
         self.outbox.append(Outgoing(action="MeterValues", payload=payload, transaction=transaction))
 
+    def _foreign(
+        self, outlet: Outlet, profile: dict[str, Any], schedule: dict[str, Any], *, profile_id: int
+    ) -> Installed:
+        written = {**profile, "chargingProfileId": profile_id, "chargingSchedule": schedule}
+        return self._profiles.read(outlet.connector.id, written)
+
     def _install_for(self, transaction: Transaction, profile: Installed) -> None:
         # The transaction's id is not known yet: the profile belongs to whatever runs on the connector.
         self.smart.install(self._profiles.read(transaction.connector_id, profile.payload))

@@ -227,6 +227,12 @@ class Machine201(Machine):
             Outgoing(action="TransactionEvent", payload=payload, transaction=transaction, lasting=True)
         )
 
+    def _foreign(
+        self, outlet: Outlet, profile: dict[str, Any], schedule: dict[str, Any], *, profile_id: int
+    ) -> Installed:
+        written = {**profile, "id": profile_id, "chargingSchedule": [{"id": 1, **schedule}]}
+        return self._profiles.read(outlet.connector.id, written)
+
     def _install_for(self, transaction: Transaction, profile: Installed) -> None:
         payload = {**profile.payload, "transactionId": transaction.transaction_id}
         self.smart.install(self._profiles.read(transaction.connector_id, payload))

@@ -1,0 +1,73 @@
+"""The dispatcher in a rehearsed night: the product's own loop of ticks, which may crash or be killed."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from datetime import datetime, timedelta
+
+from dispatch.journal import Journal
+from dispatch.overnight import tick
+from dispatch.overnight.loop import Loop, Pace
+from dispatch.rehearsal.crashes import last_words
+from dispatch.rehearsal.happened import Told
+from dispatch.rehearsal.reach import ReachableStations
+from dispatch.rehearsal.scene import Scene
+from optimiser.plan import Plan
+
+START_S = 1.0
+"""How long after everything else the dispatcher begins: what happens on a full minute has happened before it. [s]"""
+
+
+class Cron:
+    """Ticks for as long as the night goes on, but where nobody is to tick.
+
+    ``begin`` is what the clock shows at the loop's 0. ``told`` is what the ticks said that came to their end,
+    ``crashes`` the last words of those that ended by an error of their own.
+    """
+
+    def __init__(self, scene: Scene, plan: Plan, *, journal: Journal, begin: datetime) -> None:
+        self.stations = ReachableStations(kill=self.kill)
+        self.told: list[Told] = []
+        self.crashes: list[str] = []
+        self._scene, self._first_plan, self._begin = scene, plan, begin
+        self._journal = journal
+        self._plan: Plan | None = plan
+        self._ticking: asyncio.Task[object] | None = None
+
+    def kill(self) -> None:
+        """End the tick that is under way, if there is one, wherever it is."""
+        if self._ticking is not None:
+            self._ticking.cancel()
+
+    async def run(self) -> None:
+        """Tick until cancelled."""
+        await asyncio.sleep(START_S)
+        every_s = self._scene.depot.policy.tick_minutes * 60.0
+        await Loop(
+            stations=self.stations,
+            tick=self._tick,
+            pace=Pace(every_s=every_s, patience_s=math.inf),
+            stop=asyncio.Event(),
+            say=lambda _: None,
+            crashed=lambda error: self.crashes.append(f"the tick of {self._clock()}: {last_words(error)}"),
+        ).run()
+
+    async def _tick(self) -> None:
+        scene, now = self._scene, self._now()
+        if any(span.holds(now) for span in scene.silences):
+            return
+        self._ticking = asyncio.current_task()
+        night = next(night for since, night in reversed(scene.told) if since <= now)
+        # What a tick says at its end is what it has stored; one that has ended before may have stored a plan as well.
+        plan, self._plan = self._plan or self._journal.latest_plan(night.date) or self._first_plan, None
+        report = await tick(scene.depot, night, plan, journal=self._journal, stations=self.stations)
+        short = frozenset(visit.vehicle_id for visit in report.plan.visits if not visit.is_ready)
+        self.told.append(Told(at=now, short=short, sent=report.sent))
+        self._plan, self._ticking = report.plan, None
+
+    def _now(self) -> datetime:
+        return self._begin + timedelta(seconds=asyncio.get_running_loop().time())
+
+    def _clock(self) -> str:
+        return f"{self._scene.night.horizon.local(self._now()):%H:%M}"
