@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 import numpy as np
 
 from dispatch.layers import Target
-from dispatch.safety import SLACK, Exposure, Place, bottlenecks, room
+from dispatch.safety import SLACK, Exposure, bottlenecks, room
 from optimiser.depot import Depot
 from optimiser.plan import Plan
 from optimiser.units import current_a_from_kw
@@ -25,12 +27,14 @@ def staggered(targets: Sequence[Target], depot: Depot, plan: Plan, *, settle_s: 
     ``settle_s``: how long the slowest of them takes to follow a new limit. [s]
 
     At an edge every connector counts at the higher of before and after. Where that is more than a bottleneck
-    allows, whatever rises below it rises later, by clock error and settling time.
+    allows, whatever rises below it rises later, by clock error and settling time. What a visit loses by that it is
+    given at its falling edges, where there is room for them to come later.
     """
-    instants = sorted({period.start for target in targets for period in target.plan.periods})
+    edges = {period.start for target in targets for period in target.plan.periods}
+    instants = sorted(edges.union(plan.horizon.starts()))  # the room is another one in every step
     after = {target.place: _exposure(target, instants, depot) for target in targets}
     before = {place: _shifted(exposure) for place, exposure in after.items()}
-    late: dict[Place, set[datetime]] = {target.place: set() for target in targets}
+    tight = {target.place: np.zeros(len(instants), dtype=np.bool_) for target in targets}
     for limit in bottlenecks(depot):
         if not limit.places:
             continue
@@ -39,10 +43,23 @@ def staggered(targets: Sequence[Target], depot: Depot, plan: Plan, *, settle_s: 
         ]
         is_over = np.sum(both, axis=0) > room(limit, depot, plan, instants) + SLACK
         for place in limit.places:
-            rises = after[place].exceeds(before[place]) & is_over
-            late[place] |= {instants[index] for index in np.flatnonzero(rises)}
+            tight[place] |= is_over
     wait = timedelta(seconds=CLOCK_ERROR_S + settle_s)
-    return tuple(_put_off(target, late[target.place], wait) for target in targets)
+    found: list[Target] = []
+    for target in targets:
+        place = target.place
+        rises = after[place].exceeds(before[place])
+        late = {instants[index] for index in np.flatnonzero(rises & tight[place])}
+        # While there is room for all as they were and as they will be, a fall harms nobody until the next edge.
+        last = {
+            instant: following - wait
+            for instant, following, is_tight in zip(
+                instants, [*instants[1:], instants[-1] + wait], tight[place], strict=True
+            )
+            if not is_tight
+        }
+        found.append(_put_off(target, late, wait, last) if late else target)
+    return tuple(found)
 
 
 def _exposure(target: Target, instants: Sequence[datetime], depot: Depot) -> Exposure:
@@ -64,15 +81,29 @@ def _shifted(exposure: Exposure) -> Exposure:
     )
 
 
-def _put_off(target: Target, edges: set[datetime], wait: timedelta) -> Target:
-    if not edges:
-        return target
-    periods = [
-        replace(
-            period,
-            start=period.start + (wait if period.start in edges else timedelta(0)),
-            end=period.end + (wait if period.end in edges else timedelta(0)),
-        )
-        for period in target.plan.periods
-    ]
-    return replace(target, plan=replace(target.plan, periods=tuple(periods)))
+def _put_off(
+    target: Target, late: set[datetime], wait: timedelta, last: Mapping[datetime, datetime]
+) -> Target:
+    """The target with its late edges put off, and its falls until at most ``last`` to make up for that."""
+    periods = target.plan.periods
+    edges = {period.start: period.start + wait for period in periods if period.start in late}
+    falls = [(one, one.limit_kw - other.limit_kw) for one, other in pairwise(periods)]
+    falls = [(one, fall_kw) for one, fall_kw in falls if fall_kw > 0 and one.end in last]
+    for arrival, departure in target.visits:
+        for one, other in pairwise(periods):
+            start = other.start
+            missed_s = (min(departure, start + wait) - max(arrival, start)).total_seconds()
+            if start not in late or missed_s <= 0:
+                continue
+            missing_kws = (other.limit_kw - one.limit_kw) * missed_s
+            # Later ones first: what is before an edge may be past when the plan reaches its charger.
+            for fall, fall_kw in sorted(falls, key=lambda fall: (fall[0].end < start, fall[0].end)):
+                since = edges.get(fall.end, fall.end)
+                until = min(departure, last[fall.end])
+                if missing_kws <= 0 or not arrival < since < until:
+                    continue
+                more = min(until - since, timedelta(seconds=math.ceil(missing_kws / fall_kw)))
+                edges[fall.end] = since + more
+                missing_kws -= more.total_seconds() * fall_kw
+    moved = [replace(p, start=edges.get(p.start, p.start), end=edges.get(p.end, p.end)) for p in periods]
+    return replace(target, plan=replace(target.plan, periods=tuple(moved)))

@@ -40,7 +40,27 @@ def test_who_takes_over_power_close_to_a_limit_waits_until_it_is_free() -> None:
     assert limit_kw_at(second, at("22:00")) == 0.0
     assert limit_kw_at(second, at("22:00") + seconds(WAIT_S - 1)) == 0.0
     assert limit_kw_at(second, at("22:00") + seconds(WAIT_S)) == 11.04
+    assert limit_kw_at(second, at("00:00") + seconds(WAIT_S)) == 0.0
+
+
+def energy_kwh(target: Target) -> float:
+    return sum(p.limit_kw * (p.end - p.start).total_seconds() for p in target.plan.periods) / 3600.0
+
+
+def test_what_is_put_off_is_made_up_where_a_fall_may_come_later() -> None:
+    powers = {"V1": {4: 11.04, 7: 6.9}, "V2": {5: 11.04, 6: 6.9}}
+    first, second = planned(powers, limit_kw=15.0)
+    unhindered, _ = planned({"V1": powers["V2"], "V2": {}}, limit_kw=15.0)
+    assert limit_kw_at(second, at("22:00")) == 0.0
+    assert limit_kw_at(second, at("00:00")) == 11.04  # beside a first that draws nothing then
+    assert abs(energy_kwh(second) - energy_kwh(unhindered)) <= 11.04 / 3600.0
+    assert limit_kw_at(first, at("00:00")) == 0.0
+
+
+def test_nobody_is_given_back_what_there_is_no_room_for() -> None:
+    _, second = planned({"V1": {4: 11.04, 6: 11.04}, "V2": {5: 11.04}}, limit_kw=15.0)
     assert limit_kw_at(second, at("00:00")) == 0.0
+    assert energy_kwh(second) < 2 * 11.04
 
 
 def test_edges_stay_where_they_are_while_there_is_room_for_both() -> None:
