@@ -39,7 +39,10 @@ def _base_load(fault: BaseLoad, scene: Scene) -> Scene:
     return replace(
         scene.known(seen_at),
         base_load_kw=base_load_kw,
-        excuses=(*scene.excuses, *(excuse for excuse in excuses if excuse.span.start < excuse.span.end)),
+        excuses=(
+            *scene.excuses,
+            *(excuse for excuse in excuses if excuse.kw > 0 and excuse.span.start < excuse.span.end),
+        ),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import time
 from typing import Annotated, Any, ClassVar
@@ -10,12 +11,14 @@ from pydantic import BeforeValidator, Field
 
 from dispatch.station import Value
 
+WHOLE_MINUTE = re.compile(r"^(\d\d:\d\d):00(Z|[+-]\d\d:\d\d)?$")
+
 Minutes = Annotated[float, Field(gt=0, le=24 * 60)]
 
 
 def _clock_time(value: object) -> object:
     """A time of day as people write it: ``2:00`` is ``02:00``."""
-    return value.zfill(5) if isinstance(value, str) and len(value) == 4 else value
+    return f"0{value}" if isinstance(value, str) and value[1:2] == ":" else value
 
 
 TimeOfDay = Annotated[time, BeforeValidator(_clock_time)]
@@ -43,9 +46,8 @@ def line_of(document: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def _written(value: Any) -> Any:
-    """``01:30:00`` as ``01:30``."""
-    is_time = isinstance(value, str) and len(value) == 8 and value.endswith(":00")
-    return value.removesuffix(":00") if is_time else value
+    """``01:30:00`` as ``01:30``, with its offset if it has one."""
+    return WHOLE_MINUTE.sub(r"\1\2", value) if isinstance(value, str) else value
 
 
 def yaml_of(value: object) -> str:
