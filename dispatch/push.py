@@ -18,6 +18,7 @@ from dispatch.layers import LayerProfile, unit_of
 from dispatch.safety import Place, bottlenecks, room
 from dispatch.station import (
     CompositeReply,
+    LeaseLostError,
     LiveState,
     Outcome,
     Reply,
@@ -247,7 +248,7 @@ async def _each_charger(
 
 
 async def together(tasks: Iterable[Awaitable[None]]) -> None:
-    """Await all; where the stations' holder is gone, say just that."""
+    """Await all; where the stations' holder is gone, or somebody else writes now, say just that."""
 
     async def one(task: Awaitable[None]) -> None:
         await task
@@ -256,5 +257,6 @@ async def together(tasks: Iterable[Awaitable[None]]) -> None:
         async with asyncio.TaskGroup() as group:
             for task in tasks:
                 group.create_task(one(task))
-    except* StationsUnreachableError as errors:
-        raise StationsUnreachableError(str(errors.exceptions[0])) from errors
+    except* (StationsUnreachableError, LeaseLostError) as errors:
+        first = errors.exceptions[0]
+        raise type(first)(str(first)) from errors

@@ -17,6 +17,7 @@ import pytest
 from dispatch.evidence import Layer
 from dispatch.journal import Journal
 from dispatch.lease import LASTING, holding, this_process
+from dispatch.push import together
 from dispatch.station import LeaseLostError
 from dispatch.store.leases import Holder, LeaseHeldError, Leases, Writer
 from tests.builders import NIGHT
@@ -184,3 +185,11 @@ def test_a_process_finds_out_who_is_at_work_and_follows_at_once_when_that_one_is
         first.process.wait()
         with a_worker(tmp_path, lasting_s=lasting_s) as third:
             assert third.says() == "holds"
+
+
+async def test_chargers_that_are_written_to_at_once_say_just_that_the_lease_was_lost() -> None:
+    async def lost() -> None:
+        raise LeaseLostError("the lease 1 was lost")
+
+    with pytest.raises(LeaseLostError, match="the lease 1 was lost"):
+        await together([lost(), lost()])
