@@ -259,4 +259,5 @@ async def together(tasks: Iterable[Awaitable[None]]) -> None:
                 group.create_task(one(task))
     except* (StationsUnreachableError, LeaseLostError) as errors:
         first = errors.exceptions[0]
+        assert not isinstance(first, ExceptionGroup), "no task here has tasks of its own in a group"
         raise type(first)(str(first)) from errors
