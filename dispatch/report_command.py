@@ -17,10 +17,11 @@ from dispatch.morning.document import document
 from dispatch.morning.facts import NightFacts
 from dispatch.morning.reading import read_night
 from dispatch.morning.report import MorningReport, morning_report
-from optimiser.cli import AsJson, ExitCode, Folder, write_together
+from optimiser.cli import AsJson, ExitCode, Folder
 from optimiser.depot import Depot
 from optimiser.inputs import InputError, Problem, load_depot, night_containing
 from optimiser.terminal import Terminal
+from optimiser.writing import write_together
 
 FILE_NAME = "morning.html"
 """What the page is called beside the plan's own report."""

@@ -6,9 +6,7 @@
 from __future__ import annotations
 
 import json
-import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime
 from enum import IntEnum
@@ -19,9 +17,7 @@ from typing import Annotated, NoReturn, TypeVar
 import typer
 
 from optimiser import sentences
-from optimiser.baselines import compare, plug_and_charge
 from optimiser.depot import Depot
-from optimiser.explain import explained
 from optimiser.inputs import (
     InputError,
     Problem,
@@ -34,8 +30,8 @@ from optimiser.inputs import (
 from optimiser.lp import SolverError
 from optimiser.night import Night
 from optimiser.plan import Plan, wired
-from optimiser.plan_text import say_departures, say_periods, say_plan
-from optimiser.planner import plan_night
+from optimiser.plan_folders import Planned, ToPlan, Unplanned, document_of, plan_all, read_folders, write
+from optimiser.plan_text import say_departures, say_periods, say_plan, say_plans
 from optimiser.profiles import charging_profiles
 from optimiser.show_worth import with_worth
 from optimiser.terminal import Terminal
@@ -112,21 +108,29 @@ def register(
 
     @app.command("plan")
     def plan_command(
-        folder: Folder,
+        folders: Annotated[
+            list[Path],
+            typer.Argument(metavar="DIR...", help="A depot folder, or several.", show_default=False),
+        ],
         night: Annotated[
             str,
             typer.Option(metavar="DATE", help="Local date on which the night starts.", show_default=False),
         ],
         out: Annotated[
             Path | None,
-            typer.Option(metavar="DIR", help="Where the files go.", show_default="DIR/plans/DATE"),
+            typer.Option(
+                metavar="DIR",
+                help="Where the files go; of several depots each below it, by its folder's name.",
+                show_default="DIR/plans/DATE",
+            ),
         ] = None,
         *,
         as_json: AsJson = False,
     ) -> None:
-        """Plan a night: write plan.json, profiles.json and report.html, and store the plan."""
+        """Plan a night: write plan.json, profiles.json and report.html, and store the plan; many depots on all cores."""
         terminal = Terminal(as_json=as_json)
-        run(terminal, folder, lambda: plan(terminal, folder, night=night, out=out, around=around))
+        source = folders[0] if len(folders) == 1 else Path("these folders")
+        run(terminal, source, lambda: plan(terminal, folders, night=night, out=out, around=around))
 
     @app.command("show")
     def show_command(
@@ -185,49 +189,72 @@ def check(terminal: Terminal, folder: Path, *, night: str | None, around: Surrou
     return ExitCode.GOOD
 
 
-def plan(terminal: Terminal, folder: Path, *, night: str, out: Path | None, around: Surroundings) -> ExitCode:
-    """Plans a night, writes and stores the plan, and says how it compares with plug-and-charge."""
-    depot, read = load_folder(folder, night)
-    depot = around.with_known_chargers(depot)
-    visits = _counted(len(read.visits), "visit")
-    with terminal.working(f"planning {visits} of {read.date} at {depot.name}"):
-        planned = explained(plan_night(depot, read, created_at=around.now()), depot, read)
-        baseline = plug_and_charge(depot, read)
-        # matplotlib: a fifth of a second and 40 MB that only a plan needs
-        from optimiser.plan_report import render  # noqa: PLC0415
-
-        planned = replace(planned, baseline=compare(planned, baseline))
-        texts = {
-            "plan.json": planned.to_json(),
-            "profiles.json": around.render_profiles(depot, planned),
-            "report.html": render(planned, baseline, charging_profiles(planned)),
-        }
-        target = out if out is not None else folder / "plans" / read.date.isoformat()
-        write_together(target, texts, before=lambda: around.save_plan(folder, depot, planned))
-    say_plan(terminal, planned)
+def plan(
+    terminal: Terminal, folders: Sequence[Path], *, night: str, out: Path | None, around: Surroundings
+) -> ExitCode:
+    """Plans a night of every folder, writes and stores the plans, and says how they compare with plug-and-charge."""
+    wanted = read_folders(folders, night, out=out, with_known_chargers=around.with_known_chargers)
+    planning = plan_all(wanted, created_at=around.now(), render_profiles=around.render_profiles)
+    if len(wanted) > 1:
+        return _plan_many(terminal, wanted, planning, around)
+    (one,) = wanted
+    visits = _counted(len(one.night.visits), "visit")
+    with terminal.working(f"planning {visits} of {one.night.date} at {one.depot.name}"):
+        (planned,) = planning
+        if isinstance(planned, Planned):
+            write(one, planned, save_plan=around.save_plan)
+    if isinstance(planned, Unplanned):
+        return _not_planned(terminal, one.folder, planned)
+    say_plan(terminal, planned.plan)
     terminal.say()
-    terminal.say(f"report: {target / 'report.html'}")
+    terminal.say(f"report: {one.target / 'report.html'}")
+    terminal.document(document_of(one, planned))
+    return _code_of(planned)
+
+
+def _plan_many(
+    terminal: Terminal,
+    wanted: Sequence[ToPlan],
+    planning: Iterator[Planned | Unplanned],
+    around: Surroundings,
+) -> ExitCode:
+    """One line for each folder; a plan that is not there keeps no other from being written."""
+    results: list[Planned | Unplanned] = []
+    with terminal.counting("planning depots", len(wanted)) as progress:
+        for one, planned in zip(wanted, planning, strict=True):
+            if isinstance(planned, Planned):
+                write(one, planned, save_plan=around.save_plan)
+            results.append(planned)
+            progress(1)
+    found = list(zip(wanted, results, strict=True))
+    plans = [(one, planned) for one, planned in found if isinstance(planned, Planned)]
+    say_plans(terminal, [planned.plan for _, planned in plans])
+    missing = [
+        replace(problem, where=f"{one.folder}: {problem.where}")
+        for one, planned in found
+        if isinstance(planned, Unplanned)
+        for problem in planned.problems
+    ]
+    for problem in missing:
+        terminal.say(f"not planned: {problem}")
     terminal.document(
         {
-            "depot": planned.depot,
-            "night": planned.night.isoformat(),
-            "departures": len(planned.visits),
-            "short": [
-                {"vehicle_id": visit.vehicle_id, "shortfall_kwh": visit.shortfall_kwh}
-                for visit in planned.visits
-                if not visit.is_ready
-            ],
-            "cost": asdict(planned.cost),
-            "peak_kw": planned.peak_kw,
-            "lp_bound": planned.solver.lp_bound,
-            "gap": planned.solver.gap,
-            "baseline": {name: value for name, value in planned.baseline.items() if name != "charging_kw"},
-            "warnings": list(planned.warnings),
-            "files": {name: str(target / name) for name in texts},
+            "plans": [document_of(one, planned) for one, planned in plans],
+            "errors": [asdict(problem) for problem in missing],
         }
-        | planned.explanation_document()
     )
-    is_short = any(not visit.is_ready for visit in planned.visits)
+    return max(map(_code_of, results))
+
+
+def _not_planned(terminal: Terminal, source: Path, unplanned: Unplanned) -> ExitCode:
+    terminal.complain(f"with the plan for {source}; it is not written", unplanned.problems)
+    return _code_of(unplanned)
+
+
+def _code_of(planned: Planned | Unplanned) -> ExitCode:
+    if isinstance(planned, Unplanned):
+        return ExitCode.REFUSED if planned.is_refused else ExitCode.UNREACHABLE
+    is_short = any(not visit.is_ready for visit in planned.plan.visits)
     return ExitCode.NEEDS_A_PERSON if is_short else ExitCode.GOOD
 
 
@@ -266,46 +293,6 @@ def read_plan(path: Path) -> Plan:
         raise _input_error(str(path), found=str(error), allowed="a depot-plan/1 document") from error
 
 
-def write_together(folder: Path, texts: Mapping[str, str], *, before: Callable[[], None]) -> None:
-    """Writes all of the files or none.
-
-    They are on the disk under other names first, then ``before`` runs, then they take their places, which no
-    longer fails for want of space or rights. Raises :class:`InputError` where the folder cannot be written.
-    """
-    with _without_empty_folders(folder):
-        with _writing_to(folder):
-            folder.mkdir(parents=True, exist_ok=True)
-            staging = tempfile.TemporaryDirectory(dir=folder, prefix=".writing-")
-        with staging as name:
-            with _writing_to(folder):
-                for file, text in texts.items():
-                    (Path(name) / file).write_text(text, encoding="utf-8")
-            before()
-            for file in texts:
-                (Path(name) / file).replace(folder / file)
-
-
-@contextmanager
-def _without_empty_folders(folder: Path) -> Iterator[None]:
-    """Takes away again what of a path was made and stayed empty."""
-    missing = [place for place in (folder, *folder.parents) if not place.exists()]
-    try:
-        yield
-    finally:
-        for place in missing:
-            if place.exists() and not any(place.iterdir()):
-                place.rmdir()
-
-
-@contextmanager
-def _writing_to(folder: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        found = f"{folder}: {error.strerror}"
-        raise _input_error("--out", found=found, allowed="a folder that can be written to") from error
-
-
 def run(terminal: Terminal, source: Path, action: Callable[[], ExitCode]) -> NoReturn:
     """Ends with the exit code of an action, or with that of what it raises, told to people and programs."""
     try:
@@ -313,17 +300,8 @@ def run(terminal: Terminal, source: Path, action: Callable[[], ExitCode]) -> NoR
     except InputError as error:
         terminal.complain(f"with {source}", error.problems)
         code = ExitCode.BAD_INPUT
-    except PlanRefusedError as error:
-        broken = [
-            Problem(where="the plan", found=violation, allowed="a plan that breaks no rule")
-            for violation in error.violations
-        ]
-        terminal.complain(f"with the plan for {source}; it is not written", broken)
-        code = ExitCode.REFUSED
-    except SolverError as error:
-        unsolved = Problem(where="the solver", found=str(error), allowed="an optimum within its time")
-        terminal.complain(f"with the plan for {source}; nothing is written", [unsolved])
-        code = ExitCode.UNREACHABLE
+    except (PlanRefusedError, SolverError) as error:
+        code = _not_planned(terminal, source, Unplanned.because_of(error))
     raise typer.Exit(code)
 
 

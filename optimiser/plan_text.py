@@ -10,6 +10,9 @@ from optimiser.plan import Plan
 from optimiser.profiles import ChargingProfile
 from optimiser.terminal import Terminal
 
+NAMED_AT_MOST = 5
+"""Vehicles that a line names."""
+
 
 def say_plan(terminal: Terminal, shown: Plan) -> None:
     """The headlines, the plan's figures beside those of plug-and-charge, and what the tariff says of its peaks."""
@@ -32,6 +35,30 @@ def say_plan(terminal: Terminal, shown: Plan) -> None:
     if shown.valued is not None and shown.valued.told():
         terminal.say()
         terminal.table(HEADERS, shown.valued.told(), numbers={2, 3})
+
+
+def say_plans(terminal: Terminal, plans: Sequence[Plan]) -> None:
+    """Many plans, a line each, and whoever is short by name."""
+    rows = []
+    for shown in plans:
+        ready = sum(visit.is_ready for visit in shown.visits)
+        short = [visit.vehicle_id for visit in shown.visits if not visit.is_ready]
+        rows.append(
+            (
+                shown.depot,
+                f"{ready} of {len(shown.visits)}",
+                sentences.money(shown.cost.total, shown.cost.currency),
+                sentences.power(shown.peak_kw),
+                _named(short),
+            )
+        )
+    terminal.table(("depot", "ready", "cost", "peak", "short"), rows, numbers={1, 2, 3})
+
+
+def _named(vehicles: Sequence[str]) -> str:
+    """A few names, and how many more there are."""
+    more = len(vehicles) - NAMED_AT_MOST
+    return ", ".join(vehicles[:NAMED_AT_MOST]) + (f" and {more} more" if more > 0 else "")
 
 
 def say_departures(terminal: Terminal, shown: Plan) -> None:

@@ -15,12 +15,13 @@ from optimiser.inputs import InputError, Problem
 from optimiser.inputs.files import shown_value
 from optimiser.lp import SolverError
 from optimiser.night import Night
+from optimiser.processes import workers_for
 from optimiser.sweep.cache import Cache, code_version, fingerprint, opened
 from optimiser.sweep.changes import Change, read_changes
 from optimiser.sweep.draws import AS_WRITTEN, has_spread
 from optimiser.sweep.outcome import Combination, Failure, Outcome, Work
 from optimiser.sweep.values import Values
-from optimiser.sweep.workers import Client, outcomes, outcomes_on, workers_for
+from optimiser.sweep.workers import WORTH_A_WORKER, Client, outcomes, outcomes_on
 from optimiser.verify import PlanRefusedError
 
 Progress = Callable[[int], None]
@@ -69,7 +70,9 @@ class Sweep:
         todo = [self.combinations[place] for place in missing]
         found: dict[int, Outcome] = {}
         if client is None:
-            solving = outcomes(self.work, todo, workers=workers or workers_for(len(todo)))
+            solving = outcomes(
+                self.work, todo, workers=workers or workers_for(len(todo), worth=WORTH_A_WORKER)
+            )
         else:
             solving = outcomes_on(client, self.work, todo)
         for place, result in zip(missing, solving, strict=True):

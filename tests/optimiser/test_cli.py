@@ -13,11 +13,12 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
-from optimiser import cli
+from optimiser import cli, plan_folders
 from optimiser.depot import Depot
 from optimiser.lp import SolverError
 from optimiser.plan import Plan
 from optimiser.verify import PlanRefusedError
+from optimiser.writing import write_together
 from tests.optimiser.folder_builders import NIGHT, VISITS_CSV, VISITS_PATH, write_depot_folder
 
 NOW = datetime(2025, 11, 10, 14, tzinfo=UTC)
@@ -240,7 +241,7 @@ def test_a_plan_that_is_refused_or_not_found_is_not_written(
     def fail(*_: object, **__: object) -> Plan:
         raise error
 
-    monkeypatch.setattr(cli, "plan_night", fail)
+    monkeypatch.setattr(plan_folders, "plan_night", fail)
     folder = write_depot_folder(tmp_path)
     before = files(tmp_path)
 
@@ -277,7 +278,7 @@ def test_a_plan_that_cannot_be_stored_is_not_written(tmp_path: Path) -> None:
         raise ConnectionError("the store is away")
 
     with pytest.raises(ConnectionError):
-        cli.write_together(tmp_path / "plans" / "out", {"plan.json": "{}"}, before=fail)
+        write_together(tmp_path / "plans" / "out", {"plan.json": "{}"}, before=fail)
 
     assert list(tmp_path.iterdir()) == []
 
