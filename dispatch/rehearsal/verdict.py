@@ -7,35 +7,19 @@ of the product ends by an error of its own.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
+from dispatch.rehearsal.bounds import bounds_of
 from dispatch.rehearsal.happened import Happened
+from dispatch.rehearsal.limits import Violation, violations
 from dispatch.rehearsal.possible import ready_by_hand
-from dispatch.rehearsal.scene import REACTION, Excuse, Guest, Scene
-from dispatch.rehearsal.site import Bound, Record, bounds_of
-from optimiser.horizon import FloatArray
+from dispatch.rehearsal.scene import REACTION, Guest, Scene
 from optimiser.plan import READY_TOLERANCE_PERCENT
 
-METER_KW = 0.01
-"""What counts as above a limit: more than noise of arithmetic, less than any meter shows. [kW]"""
 AHEAD = timedelta(minutes=60)
 """How long before a departure somebody must be told that it will not be ready."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Violation:
-    """A while without a break in which a limit that could have been kept was not; ``excess_kw`` at most."""
-
-    limit: str
-    start: datetime
-    end: datetime
-    excess_kw: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,90 +131,6 @@ def _is_announced(happened: Happened, guest: Guest) -> bool:
     deadline = max((deadline, *(span.end + REACTION for span in silent)))
     said = [told for told in happened.told if told.at <= deadline]
     return bool(said) and guest.visit.vehicle_id in said[-1].short
-
-
-def violations(record: Record, scene: Scene, bound: Bound) -> list[Violation]:
-    """Every while in which a limit was passed that could have been kept."""
-    if not bound.plugs and not bound.carries_base_load:
-        return []
-    edges_s, power_kw = _loads(record, scene, bound)
-    allowed_kw = _allowed_kw(record, scene, bound, edges_s)
-    excess_kw = np.maximum(*power_kw) - allowed_kw
-    found: list[Violation] = []
-    for index in np.flatnonzero(excess_kw > METER_KW):
-        start, end = (record.begin + timedelta(seconds=float(edges_s[index + n])) for n in (0, 1))
-        excess = float(excess_kw[index])
-        if found and found[-1].end == start:
-            start, excess = found[-1].start, max(excess, found[-1].excess_kw)
-            found.pop()
-        found.append(Violation(limit=bound.name, start=start, end=end, excess_kw=excess))
-    return found
-
-
-def _loads(record: Record, scene: Scene, bound: Bound) -> tuple[FloatArray, tuple[FloatArray, FloatArray]]:
-    """The instants at which anything changes, and true power at both ends of every interval between them."""
-    steps = [*scene.base_load_kw, *scene.limit_kw]
-    instants = [start for start, _ in steps]
-    instants += [edge for excuse in scene.excuses for edge in (excuse.span.start, excuse.span.end)]
-    marks_s = {(instant - record.begin).total_seconds() for instant in instants}
-    seen_s = record.edges_s(bound.plugs)
-    marks_s = {mark for mark in marks_s if mark >= 0}
-    edges_s = np.array(sorted(seen_s | marks_s | {0.0}))
-    first_kw, last_kw = record.power_kw(bound.plugs, edges_s)
-    if bound.carries_base_load:
-        base_kw = _levels(scene.base_load_kw, record, edges_s)
-        first_kw, last_kw = first_kw + base_kw, last_kw + base_kw
-    return edges_s, (first_kw, last_kw)
-
-
-def _allowed_kw(record: Record, scene: Scene, bound: Bound, edges_s: FloatArray) -> FloatArray:
-    """The limit in every interval, with what nobody can be blamed for; without end where it could not be kept.
-
-    The depot promises to be secure against ``secure_against_forgetful`` chargers: so many have no excuse.
-    """
-    count = len(edges_s) - 1
-    limit_kw = np.full(count, bound.limit_kw or 0.0)
-    if bound.limit_kw is None:
-        limit_kw = _levels(scene.limit_kw, record, edges_s)
-    allowed_kw = limit_kw.copy()
-    for excuse in scene.excuses:
-        if excuse.charger_id is None and bound.carries_base_load:
-            allowed_kw += np.where(_within(excuse, record, edges_s), excuse.kw, 0.0)
-    forgetful = [excuse for excuse in scene.excuses if excuse.charger_id is not None]
-    added_kw = np.sort(
-        np.array([_drawn_kw(record, bound, excuse, edges_s) for excuse in forgetful]).reshape(-1, count),
-        axis=0,
-    )
-    secured = scene.depot.policy.secure_against_forgetful
-    allowed_kw += added_kw[: max(0, len(forgetful) - secured)].sum(axis=0)
-    wild = [plug for plug in bound.plugs if plug.charger_id in scene.ungoverned]
-    helpless_kw = np.maximum(*record.power_kw(wild, edges_s))
-    if bound.carries_base_load:
-        helpless_kw = helpless_kw + _levels(scene.base_load_kw, record, edges_s)
-    return np.where(helpless_kw > limit_kw, np.inf, allowed_kw)
-
-
-def _drawn_kw(record: Record, bound: Bound, excuse: Excuse, edges_s: FloatArray) -> FloatArray:
-    plugs = [plug for plug in bound.plugs if plug.charger_id == excuse.charger_id]
-    power_kw = np.maximum(*record.power_kw(plugs, edges_s))
-    return np.where(_within(excuse, record, edges_s), power_kw, 0.0)
-
-
-def _within(excuse: Excuse, record: Record, edges_s: FloatArray) -> npt.NDArray[np.bool_]:
-    start_s, end_s = (
-        (instant - record.begin).total_seconds() for instant in (excuse.span.start, excuse.span.end)
-    )
-    within: npt.NDArray[np.bool_] = (edges_s[:-1] >= start_s) & (edges_s[:-1] < end_s)
-    return within
-
-
-def _levels(steps: Sequence[tuple[datetime, float]], record: Record, edges_s: FloatArray) -> FloatArray:
-    """A row of steps in every interval."""
-    starts_s = np.array([(start - record.begin).total_seconds() for start, _ in steps])
-    values = np.array([value for _, value in steps])
-    index = np.clip(np.searchsorted(starts_s, edges_s[:-1], side="right") - 1, 0, len(values) - 1)
-    levels: FloatArray = values[index]
-    return levels
 
 
 def document(verdict: Verdict, scene: Scene) -> dict[str, Any]:
