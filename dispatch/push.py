@@ -61,7 +61,12 @@ class Surroundings:
 
     def ledger(self) -> Ledger:
         """What the store knows now of all chargers, with the writes of the last hour."""
-        return self.journal.ledger(since=self.clock() - timedelta(hours=1))
+        return ledger_at(self.journal, self.clock())
+
+
+def ledger_at(journal: Journal, now: datetime) -> Ledger:
+    """What the store knows of all chargers, with the writes of the hour before an instant."""
+    return journal.ledger(since=now - timedelta(hours=1))
 
 
 async def push(around: Surroundings, tracks: Sequence[Track], live: LiveState) -> None:

@@ -83,7 +83,7 @@ async def inspect_depot(
     known = Facts(live=live, plan=plan, base=base, there=occupants(depot, plan, live))
     around = surroundings(depot, known, journal=journal, stations=stations)
     tracks: dict[str, list[Track]] = {}
-    for track in tracks_of(around, known):
+    for track in tracks_of(around, known, around.ledger()):
         tracks.setdefault(track.place.charger_id, []).append(track)
     chargers: dict[str, ChargerFacts] = {}
     gate = asyncio.Semaphore(AT_ONCE)

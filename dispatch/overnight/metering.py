@@ -16,19 +16,23 @@ from dispatch.validate import Finding, judge_meter
 
 METER_WAIT_S = 10.0
 """How long a meter reading that was asked for is waited for. [s]"""
+FRESH = timedelta(minutes=20)
+"""How old a SoC may be before it is asked for: meters come every quarter of an hour, and what a vehicle has taken
+since then is reckoned."""
 CLOCK_GRAIN = timedelta(seconds=1)
 """Chargers tell whole seconds, cut off."""
 
 
 async def with_socs(live: LiveState, stations: Stations) -> LiveState:
-    """The live state, after asking for a meter reading wherever a vehicle's SoC is not known yet."""
-    unknown = [place for place in _in_transaction(live) if not _tells_soc(live, place)]
+    """The live state, after asking for a meter reading wherever a vehicle's SoC is not known, or an old one."""
+    since = live.now - FRESH
+    unknown = [place for place in _in_transaction(live) if not _tells_soc(live, place, since)]
     if not unknown:
         return live
 
     def is_answered(new: LiveState) -> bool:
         # Most AC chargers never tell a SoC: a new reading without one is an answer too.
-        return all(_tells_soc(new, place) or _metered_since(new, place, live.now) for place in unknown)
+        return all(_tells_soc(new, place, since) or _metered_since(new, place, live.now) for place in unknown)
 
     return await _read_meters(stations, unknown, is_done=is_answered)
 
@@ -138,11 +142,12 @@ def _in_transaction(live: LiveState) -> list[Place]:
     ]
 
 
-def _tells_soc(live: LiveState, place: Place) -> bool:
+def _tells_soc(live: LiveState, place: Place, since: datetime) -> bool:
     state = live.charger(place.charger_id).connector(place.connector_id)
     if state.transaction is None or state.meter is None:
         return state.transaction is None
-    return state.meter.at >= state.transaction.started_at and state.meter.soc_percent is not None
+    begun_at = max(since, state.transaction.started_at)
+    return state.meter.at >= begun_at and state.meter.soc_percent is not None
 
 
 def _metered_since(live: LiveState, place: Place, instant: datetime) -> bool:

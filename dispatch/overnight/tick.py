@@ -9,17 +9,20 @@ import asyncio
 from datetime import datetime, timedelta
 
 from dispatch.decide import Write
+from dispatch.evidence import Command
 from dispatch.floors import targets
 from dispatch.journal import Journal
 from dispatch.kept import Recent, kept
-from dispatch.occupants import wirings, with_overrides
+from dispatch.occupants import occupants, wirings, with_overrides
 from dispatch.overnight.facts import Facts, gather
 from dispatch.overnight.metering import distrust_overdrawn, metered, with_socs
+from dispatch.overnight.reckoning import reckoned
 from dispatch.overnight.rows import report_of
-from dispatch.push import Surroundings, assumed_writes, push, read_back
+from dispatch.push import Surroundings, assumed_writes, ledger_at, push, read_back
 from dispatch.report import NightReport
 from dispatch.safety import Place
-from dispatch.station import StationProfile, Stations
+from dispatch.station import LiveState, StationProfile, Stations
+from dispatch.store.ledger import Ledger
 from dispatch.tracks import Track, begin_tracks, known_now
 from optimiser.depot import Depot
 from optimiser.night import Night
@@ -35,11 +38,13 @@ async def tick(
     """
     depot = _DEPOTS.same(depot)
     live = await with_socs(await stations.live(), stations)
-    facts = gather(depot, night, plan, journal.base_plan(plan.night) or plan, live)
+    ledger = ledger_at(journal, live.now)
+    by_now = _by_now(depot, plan, live, ledger)
+    facts = gather(depot, night, plan, journal.base_plan(plan.night) or plan, by_now)
     if facts.is_replanned:
         journal.save_plan(facts.plan, kind="replan")
     around = surroundings(depot, facts, journal=journal, stations=stations)
-    tracks = tracks_of(around, facts)
+    tracks = tracks_of(around, facts, ledger)
     distrust_overdrawn(around, tracks, live)
     await read_back(around, tracks)
     await push(around, tracks, live)
@@ -55,9 +60,11 @@ async def preview(
     """
     depot = _DEPOTS.same(depot)
     live = await stations.live()
-    facts = gather(depot, night, plan, journal.base_plan(plan.night) or plan, live)
+    ledger = ledger_at(journal, live.now)
+    by_now = _by_now(depot, plan, live, ledger)
+    facts = gather(depot, night, plan, journal.base_plan(plan.night) or plan, by_now)
     around = surroundings(depot, facts, journal=journal, stations=stations)
-    return assumed_writes(around, tracks_of(around, facts))
+    return assumed_writes(around, tracks_of(around, facts, ledger))
 
 
 def surroundings(depot: Depot, facts: Facts, *, journal: Journal, stations: Stations) -> Surroundings:
@@ -71,9 +78,9 @@ def surroundings(depot: Depot, facts: Facts, *, journal: Journal, stations: Stat
     return Surroundings(depot=depot, plan=facts.plan, journal=journal, stations=stations, clock=clock)
 
 
-def tracks_of(around: Surroundings, facts: Facts) -> list[Track]:
+def tracks_of(around: Surroundings, facts: Facts, ledger: Ledger) -> list[Track]:
     """Every connector with what it holds and should hold."""
-    depot, ledger = around.depot, around.ledger()
+    depot = around.depot
     held: dict[Place, list[StationProfile]] = {}
     for charger in depot.chargers:
         for command in ledger.installed(charger.id):
@@ -93,6 +100,21 @@ def tracks_of(around: Surroundings, facts: Facts) -> list[Track]:
         always=always,
     )
     return begin_tracks(depot, ledger, wanted, facts.live, wirings(depot, facts.there))
+
+
+def _by_now(depot: Depot, plan: Plan, live: LiveState, ledger: Ledger) -> LiveState:
+    """The live state with vehicles as full as they are by now."""
+    there = occupants(depot, plan, live)
+    accepted: dict[Place, list[Command]] = {}
+    for place, occupant in there.items():
+        transaction_ids = {None, occupant.transaction.transaction_id}
+        accepted[place] = [
+            command
+            for command in ledger.installed(place.charger_id)
+            if command.profile.connector_id in {0, place.connector_id}
+            and command.profile.transaction_id in transaction_ids
+        ]
+    return reckoned(live, there, wirings(depot, there), accepted, settle_s=depot.policy.settle_s)
 
 
 _DEPOTS, _PLANS = Recent[Depot](4), Recent[Plan](4)

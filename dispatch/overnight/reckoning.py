@@ -1,0 +1,133 @@
+"""How full vehicles are by now: the last reading of each, and what its limits have let it take since. Pure.
+
+Meters come every quarter of an hour, and a bus takes a tenth of its battery in that time: whoever holds an old
+reading against the plan of now sees everybody behind it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+import numpy as np
+
+from dispatch.composite import Limit, Segment, effective
+from dispatch.evidence import Command
+from dispatch.occupants import Occupant
+from dispatch.safety import Place, Wiring
+from dispatch.station import ConnectorState, LiveState, MeterReading
+from optimiser.depot import Vehicle, power_range
+
+LONGEST = timedelta(minutes=30)
+"""For no longer than this is a vehicle taken to have charged without a reading that shows it."""
+PIECE = timedelta(minutes=3)
+"""How long a battery is taken to accept the same power."""
+TAKES_LESS = 0.9
+"""Who draws less than this share of its limit is held back by something else, and may go on to be."""
+
+
+def reckoned(
+    live: LiveState,
+    there: Mapping[Place, Occupant],
+    wirings: Mapping[Place, Wiring],
+    accepted: Mapping[Place, Sequence[Command]],
+    *,
+    settle_s: float,
+) -> LiveState:
+    """The live state with the SoC of now, in readings that tell nothing else.
+
+    ``accepted`` are the commands whose profiles each connector holds; before the last of them was answered a
+    vehicle is taken to have drawn no more than at the reading.
+    """
+    chargers = []
+    for charger in live.chargers:
+        states = []
+        for state in charger.connectors:
+            occupant = there.get(Place(charger.charger_id, state.connector_id))
+            if occupant is not None and occupant.soc_percent is not None and state.meter is not None:
+                place = occupant.place
+                soc_percent = _soc_percent_by(
+                    live.now,
+                    occupant,
+                    state.meter,
+                    wirings[place],
+                    accepted.get(place, ()),
+                    settle=timedelta(seconds=settle_s),
+                )
+                states.append(_telling(state, soc_percent, live.now))
+            else:
+                states.append(state)
+        chargers.append(charger.model_copy(update={"connectors": tuple(states)}))
+    return live.model_copy(update={"chargers": tuple(chargers)})
+
+
+def _telling(state: ConnectorState, soc_percent: float, now: datetime) -> ConnectorState:
+    reading = MeterReading(at=now, received_at=now, soc_percent=soc_percent)
+    return state.model_copy(update={"meter": reading})
+
+
+def _soc_percent_by(
+    now: datetime,
+    occupant: Occupant,
+    reading: MeterReading,
+    wiring: Wiring,
+    accepted: Sequence[Command],
+    *,
+    settle: timedelta,
+) -> float:
+    assert occupant.soc_percent is not None
+    vehicle, begin = occupant.vehicle, reading.at
+    end = min(now, begin + LONGEST)
+    if begin >= end:
+        return occupant.soc_percent
+    stack = [command.profile for command in accepted]
+    changed_at = max((command.answered_at or command.at for command in accepted), default=begin)
+    transaction_id = occupant.transaction.transaction_id
+    segments = effective(stack, transaction_id=transaction_id, start=begin - settle, end=end)
+    most_kw = power_range(wiring.connector, vehicle, voltage_v=wiring.voltage_v).max_kw
+    drawn_kw = _drawn_kw(reading, wiring)
+    before = [_taken_kw(segment.limit, wiring, vehicle) for segment in segments if segment.start <= begin]
+    if drawn_kw is not None and changed_at < begin - settle and drawn_kw < TAKES_LESS * min(before):
+        most_kw = min(most_kw, drawn_kw)
+    soc_percent = occupant.soc_percent
+    for since, until, limit in _pieces(segments, begin, end, cut=changed_at):
+        taken_kw = min(most_kw, _taken_kw(limit, wiring, vehicle))
+        if since < changed_at and drawn_kw is not None:
+            taken_kw = min(taken_kw, drawn_kw)
+        into_battery_kw = taken_kw * vehicle.charge_efficiency
+        if vehicle.charge_curve is not None and wiring.connector.is_dc:
+            curve = vehicle.charge_curve
+            into_battery_kw = min(
+                into_battery_kw, float(np.interp(soc_percent, curve.soc_percent, curve.max_kw))
+            )
+        hours = (until - since).total_seconds() / 3600.0
+        soc_percent = min(100.0, soc_percent + 100.0 * into_battery_kw * hours / vehicle.battery_kwh)
+    return soc_percent
+
+
+def _pieces(
+    segments: Sequence[Segment], begin: datetime, end: datetime, *, cut: datetime
+) -> list[tuple[datetime, datetime, Limit | None]]:
+    """What holds when between two instants, in pieces that are short enough; none goes beyond ``cut``."""
+    pieces: list[tuple[datetime, datetime, Limit | None]] = []
+    for segment in segments:
+        since, until = max(begin, segment.start), min(end, segment.end or end)
+        while since < until:
+            following = min(until, since + PIECE, cut if since < cut else until)
+            pieces.append((since, following, segment.limit))
+            since = following
+    return pieces
+
+
+def _taken_kw(limit: Limit | None, wiring: Wiring, vehicle: Vehicle) -> float:
+    """What a vehicle can take under a limit, from the grid; nothing below the least that it charges with."""
+    reach = power_range(wiring.connector, vehicle, voltage_v=wiring.voltage_v)
+    allowed_kw = min(wiring.draw(limit).kw, reach.max_kw)
+    return allowed_kw if allowed_kw >= reach.min_kw - 1e-9 else 0.0
+
+
+def _drawn_kw(reading: MeterReading, wiring: Wiring) -> float | None:
+    """What a reading shows, on the side of the grid: a DC meter is where the charger's limits hold."""
+    if reading.power_kw is None:
+        return None
+    return reading.power_kw * (wiring.connector.grid_per_limit if wiring.connector.is_dc else 1.0)
