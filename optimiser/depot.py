@@ -170,13 +170,18 @@ class TlsFiles:
 
 @dataclass(frozen=True, kw_only=True)
 class GatewaySettings:
-    """Where the gateway listens. Secrets are named by file, never written in ``depot.yaml``."""
+    """Where the gateway listens. Secrets are named by file, never written in ``depot.yaml``.
+
+    ``certificate_names`` are the CN of chargers' certificates by charger id, where they are not the id itself.
+    """
 
     listen: str = "127.0.0.1:9000"
     api: str = "127.0.0.1:9001"
     security_profile: int = 1
+    allow_unauthenticated: bool = False
     tls: TlsFiles | None = None
     credentials: str | None = None
+    certificate_names: Mapping[str, str] = field(default_factory=dict)
     api_token_file: str | None = None
 
 

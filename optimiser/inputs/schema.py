@@ -293,14 +293,26 @@ class GatewayKeys(Door):
         default=1,
         description="OCPP security: 0 none, 1 password, 2 TLS and password, 3 TLS with client certificates",
     )
+    allow_unauthenticated: bool = Field(
+        default=False,
+        description="Let security_profile 0 listen where others than this machine can reach it",
+    )
     tls: TlsKeys | None = Field(
-        default=None, description="Files of the encryption, for security profiles 2 and 3"
+        default=None,
+        description="Files of the encryption, for security profiles 2 and 3 and an API beyond this machine",
     )
     credentials: str | None = Field(
-        default=None, description="File with the chargers' passwords, relative to the folder"
+        default=None,
+        description="File with the chargers' hashed passwords, relative to the folder; see depot credentials",
+    )
+    certificate_names: dict[str, Annotated[str, Field(min_length=1)]] = Field(
+        default_factory=dict,
+        description="CN of a charger's certificate by charger id, its serial number, where it is not the id",
     )
     api_token_file: str | None = Field(
-        default=None, description="File with the API's token, relative to the folder"
+        default=None,
+        description="File with the API's token for dispatch, relative to the folder; those for the other roles lie "
+        "beside it, with -read and -admin at the end of their names",
     )
 
     @model_validator(mode="after")
