@@ -27,6 +27,12 @@ class Address:
         except ValueError:
             return False
 
+    @property
+    def from_here(self) -> Address:
+        """Where this machine itself finds somebody who listens at it: one on all addresses, also on loopback."""
+        everywhere = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - asked about, not listened on
+        return Address(host=everywhere.get(self.host, self.host), port=self.port)
+
 
 def parse_address(text: str) -> Address:
     """An address from ``host:port`` or ``[IPv6]:port``. Raises ValueError."""

@@ -5,24 +5,22 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
-import logging
-import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
-from zoneinfo import ZoneInfo
 
 import typer
 
 from dispatch import api, gateway, report
-from dispatch.address import parse_address
 from dispatch.audit.command import audit_command
 from dispatch.charger import CapabilityError
 from dispatch.chargers_command import chargers_app
+from dispatch.credentials_command import credentials_app
 from dispatch.decide import Write
+from dispatch.gateway_command import gateway_command
 from dispatch.journal import Journal, JournalError, has_journal, open_journal
 from dispatch.known import capabilities_of, check_charger
 from dispatch.overnight import preview, tick
@@ -30,19 +28,17 @@ from dispatch.preview_command import preview_command
 from dispatch.profiles_json import payload_document, render_profiles
 from dispatch.rehearsal.command import rehearse_command
 from dispatch.report_command import report_command
-from dispatch.simulator.depot import SimulationError, chosen_personas, simulate
+from dispatch.simulate_command import simulate_command
+from dispatch.simulator.depot import SimulationError
 from dispatch.station import StationsUnreachableError
+from dispatch.tls import TlsError
 from optimiser.cli import AsJson, ExitCode, Folder, register
 from optimiser.depot import Depot
-from optimiser.horizon import TimeError, parse_instant
 from optimiser.inputs import InputError, Problem, load_depot, load_folder, night_containing
 from optimiser.night import Night as PlannedNight
 from optimiser.plan import Plan
 from optimiser.terminal import Terminal
 from optimiser.what_if_command import register as register_what_if
-
-TOKEN_FILE = "api-token"  # noqa: S105
-"""Where the local API's token lies in a depot's folder, if ``depot.yaml`` names no other file."""
 
 app = typer.Typer(
     name="depot",
@@ -112,101 +108,6 @@ Night = Annotated[
 ]
 
 
-@app.command("gateway")
-def gateway_command(
-    folder: Folder,
-    as_of: Annotated[
-        str | None,
-        typer.Option(metavar="INSTANT", help="Begin at this time instead of now: a rehearsal."),
-    ] = None,
-    *,
-    as_json: AsJson = False,
-) -> None:
-    """Run the endpoint that chargers dial in to, and its local API, until stopped."""
-    terminal = Terminal(as_json=as_json)
-
-    def run() -> ExitCode:
-        depot = with_known_chargers(load_depot(folder))
-        clock = _clock(depot, as_of)
-        credentials = _credentials(depot, folder)
-        token = _token(depot, folder)
-        journal = _open_journal(depot, folder)
-        terminal.say(
-            f"{depot.name}: chargers dial in at ws://{depot.gateway.listen}/<charger id>, it is {clock():%F %T} UTC"
-        )
-        terminal.document(
-            {
-                "depot": depot.name,
-                "listen": depot.gateway.listen,
-                "api": depot.gateway.api,
-                "security_profile": depot.gateway.security_profile,
-                "now": clock().isoformat(),
-            }
-        )
-        serving = gateway.serve(depot, journal, credentials=credentials, api_token=token, clock=clock)
-        try:
-            asyncio.run(serving)
-        except OSError as error:
-            terminal.say(f"cannot listen on {depot.gateway.listen} and {depot.gateway.api}: {error}")
-            return ExitCode.UNREACHABLE
-        finally:
-            journal.close()
-        return ExitCode.GOOD
-
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    _run(terminal, folder, run)
-
-
-@app.command("simulate")
-def simulate_command(
-    folder: Folder,
-    night: Night = None,
-    charger: Annotated[
-        list[str] | None, typer.Option(metavar="ID", help="Only this charger; may be given again.")
-    ] = None,
-    arrival_soc: Annotated[
-        list[str] | None,
-        typer.Option(metavar="VEHICLE=PERCENT", help="Another SoC at arrival; may be given again."),
-    ] = None,
-    meter_interval_s: Annotated[float, typer.Option(min=0.1, help="Between two meter readings. [s]")] = 60.0,
-    *,
-    persona: Annotated[
-        list[str] | None,
-        typer.Option(metavar="CHARGER=NAME", help="How this charger misbehaves; may be given again."),
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Run simulated charge points with the night's vehicles against the depot's gateway, until stopped."""
-    terminal = Terminal(as_json=as_json)
-
-    def run() -> ExitCode:
-        depot, read = load_folder(folder, night or night_containing(load_depot(folder), datetime.now(UTC)))
-        running = simulate(
-            depot,
-            read,
-            gateway_url=f"ws://{depot.gateway.listen}",
-            credentials=_credentials(depot, folder),
-            charger_ids=charger or None,
-            arrival_soc_percent=dict(_soc_option(text) for text in arrival_soc or ()),
-            meter_interval_s=meter_interval_s,
-            personas=chosen_personas(persona or ()),
-        )
-        terminal.say(f"simulating charge points of {depot.name} at ws://{depot.gateway.listen}")
-        terminal.document(
-            {
-                "depot": depot.name,
-                "night": read.date.isoformat(),
-                "gateway": f"ws://{depot.gateway.listen}",
-                "chargers": charger or [known.id for known in depot.chargers],
-            }
-        )
-        asyncio.run(running)
-        return ExitCode.GOOD
-
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    _run(terminal, folder, run)
-
-
 @app.command("dispatch")
 def dispatch_command(
     folder: Folder,
@@ -234,7 +135,7 @@ def dispatch(terminal: Terminal, folder: Path, *, night: str | None, dry_run: bo
             found = await tick(depot, read, plan, journal=journal, stations=stations)
         return _say_report(terminal, found)
 
-    return _with_stations(folder, night, work)
+    return _with_stations(folder, night, work, role=api.Role.DISPATCH)
 
 
 @app.command("audit")
@@ -250,18 +151,20 @@ def audit(
     """Compare what is installed on every charger with what should be; name what is foreign or stale."""
     terminal = Terminal(as_json=as_json)
     work = partial(audit_command, terminal, clear_foreign=clear_foreign)
-    _run(terminal, folder, lambda: _with_stations(folder, night, work))
+    role = api.Role.ADMIN if clear_foreign else api.Role.READ
+    _run(terminal, folder, lambda: _with_stations(folder, night, work, role=role))
 
 
-def _with_stations(folder: Path, named: str | None, work: Callable[..., Awaitable[ExitCode]]) -> ExitCode:
+def _with_stations(
+    folder: Path, named: str | None, work: Callable[..., Awaitable[ExitCode]], *, role: api.Role
+) -> ExitCode:
     """Do some work on a night with a stored plan: with depot, night and plan, ``journal`` and ``stations``."""
     depot = with_known_chargers(load_depot(folder))
-    address = parse_address(depot.gateway.api)
-    token = _token(depot, folder)
+    reached = _stations(depot, folder, role)
     journal = _open_journal(depot, folder)
 
     async def run() -> ExitCode:
-        async with api.ApiStations(address, token=token) as stations:
+        async with reached as stations:
             night: date | str | None = named
             if night is None:
                 night = night_containing(depot, (await stations.live()).now)
@@ -347,29 +250,13 @@ def _run(terminal: Terminal, folder: Path, action: Callable[[], ExitCode]) -> No
     raise typer.Exit(code)
 
 
-def _clock(depot: Depot, as_of: str | None) -> Callable[[], datetime]:
-    if as_of is None:
-        return lambda: datetime.now(UTC)
+def _stations(depot: Depot, folder: Path, role: api.Role) -> api.ApiStations:
     try:
-        start = parse_instant(as_of, ZoneInfo(depot.timezone))
-    except TimeError as error:
-        raise _input_error("--as-of", found=str(error), allowed="an instant") from error
-    begun = time.monotonic()
-    return lambda: start + timedelta(seconds=time.monotonic() - begun)
-
-
-def _credentials(depot: Depot, folder: Path) -> dict[str, str]:
-    """The chargers' passwords; none where ``depot.yaml`` names no file of them."""
-    name = depot.gateway.credentials
-    return {} if name is None else gateway.load_credentials(folder / name)
-
-
-def _token(depot: Depot, folder: Path) -> str:
-    path = folder / (depot.gateway.api_token_file or TOKEN_FILE)
-    try:
-        return api.read_or_create_token(path)
-    except OSError as error:
-        raise _input_error(str(path), found=str(error), allowed="a file for the local API's token") from error
+        return api.stations_of(depot, folder, role=role)
+    except (OSError, TlsError) as error:
+        raise _input_error(
+            "depot.yaml gateway", found=str(error), allowed="files for the local API's tokens and certificate"
+        ) from error
 
 
 def _open_journal(depot: Depot, folder: Path) -> Journal:
@@ -381,18 +268,13 @@ def _open_journal(depot: Depot, folder: Path) -> Journal:
         ) from error
 
 
-def _soc_option(text: str) -> tuple[str, float]:
-    vehicle_id, _, percent = text.rpartition("=")
-    try:
-        return vehicle_id, float(percent)
-    except ValueError:
-        raise _input_error(
-            "--arrival-soc", found=repr(text), allowed="VEHICLE=PERCENT, such as V001=12"
-        ) from None
-
-
 def _input_error(where: str, *, found: str, allowed: str) -> InputError:
     return InputError([Problem(where=where, found=found, allowed=allowed)])
 
 
+app.command("gateway")(
+    gateway_command(run=_run, with_known_chargers=with_known_chargers, open_journal=_open_journal)
+)
+app.command("simulate")(simulate_command(run=_run))
+app.add_typer(credentials_app(run=_run), name="credentials")
 app.command("rehearse")(rehearse_command(run=_run, with_known_chargers=with_known_chargers))

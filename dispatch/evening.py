@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import secrets
 import shutil
 import socket
 import subprocess
@@ -23,8 +22,7 @@ from typing import Annotated
 import typer
 import yaml
 
-from dispatch.address import parse_address
-from dispatch.api import ApiStations, read_or_create_token
+from dispatch.api import Role, stations_of
 from dispatch.station import LiveState, StationsUnreachableError
 from optimiser.depot import Depot
 from optimiser.inputs import load_folder
@@ -35,6 +33,9 @@ START_TIME_LIMIT_S = 60.0
 
 METER_INTERVAL_S = 5.0
 """Between two meter readings, so that the proof by meter need not wait for a minute."""
+
+PASSWORDS = "passwords-of-the-simulated.json"
+"""Where the simulated charge points find what they show; a depot in earnest has no such file."""
 
 DEPOT = [sys.executable, "-c", "from dispatch.cli import main; main()"]
 """The ``depot`` command of this very environment."""
@@ -57,6 +58,7 @@ def evening(
         typer.echo(f"[{time.monotonic() - begun_s:4.0f} s] {text}")
 
     copy = _copied(folder)
+    _give_passwords(copy)
     say(f"planning the night of {night} in {copy}")
     _checked(["plan", str(copy), "--night", night])
     depot, tonight = load_folder(copy, night)
@@ -72,7 +74,7 @@ def evening(
         asyncio.run(_until_there(depot, tonight, copy, chargers=0))
         for charger in depot.chargers:
             command = ["simulate", str(copy), "--night", night, "--charger", charger.id]
-            command += ["--meter-interval-s", str(METER_INTERVAL_S)]
+            command += ["--meter-interval-s", str(METER_INTERVAL_S), "--passwords", str(copy / PASSWORDS)]
             if any(
                 v.charger_id == charger.id and v.vehicle_id == empty.partition("=")[0] for v in tonight.visits
             ):
@@ -86,22 +88,30 @@ def evening(
 
 
 def _copied(folder: Path) -> Path:
-    """A fresh copy below ``.night`` with passwords of its own and ports that are free now."""
+    """A fresh copy below ``.night`` on ports that are free now."""
     copy = Path(".night") / folder.name
     shutil.rmtree(copy, ignore_errors=True)
     shutil.copytree(
-        folder, copy, ignore=shutil.ignore_patterns("plans", "*.db*", "credentials.yaml", "api-token")
+        folder, copy, ignore=shutil.ignore_patterns("plans", "*.db*", "credentials.yaml", "api-token*")
     )
     document = yaml.safe_load((copy / "depot.yaml").read_text(encoding="utf-8"))
-    passwords = {charger["id"]: secrets.token_hex(10) for charger in document["chargers"]}
-    secret = copy / document["gateway"]["credentials"]
-    secret.touch(mode=0o600)
-    secret.write_text(yaml.safe_dump(passwords), encoding="utf-8")
     text = (copy / "depot.yaml").read_text(encoding="utf-8")
     for address in (document["gateway"]["listen"], document["gateway"]["api"]):
         text = text.replace(address, f"127.0.0.1:{_free_port()}")
     (copy / "depot.yaml").write_text(text, encoding="utf-8")
     return copy
+
+
+def _give_passwords(folder: Path) -> None:
+    """Make passwords: their hashes for the gateway, and what charge points have in their memories in a file."""
+    made = subprocess.run(  # noqa: S603 - our own command
+        [*DEPOT, "credentials", "add", str(folder), "--json"], check=False, stdout=subprocess.PIPE
+    )
+    if made.returncode != 0:
+        raise typer.Exit(made.returncode)
+    kept = folder / PASSWORDS
+    kept.touch(mode=0o600)
+    kept.write_bytes(made.stdout)
 
 
 def _free_port() -> int:
@@ -139,9 +149,8 @@ def _running(arguments: Sequence[str], log: Path) -> Iterator[None]:
 
 async def _until_there(depot: Depot, night: Night, folder: Path, *, chargers: int) -> None:
     """Until the gateway answers and so many chargers have their vehicles' readings."""
-    token = read_or_create_token(folder / (depot.gateway.api_token_file or "api-token"))
     deadline = time.monotonic() + START_TIME_LIMIT_S
-    async with ApiStations(parse_address(depot.gateway.api), token=token) as stations:
+    async with stations_of(depot, folder, role=Role.READ) as stations:
         while True:
             try:
                 if _there(await stations.live(), night) >= chargers:

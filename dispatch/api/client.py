@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -40,12 +41,16 @@ Answer = TypeVar("Answer", bound=Value)
 
 
 class ApiStations:
-    """Implements :class:`dispatch.station.Stations` by the API of a gateway; to be used in ``async with``."""
+    """Implements :class:`dispatch.station.Stations` by the API of a gateway; to be used in ``async with``.
 
-    def __init__(self, address: Address, *, token: str) -> None:
+    ``trust`` is how an encrypted one is recognised; None: it is not encrypted, and runs on this machine.
+    """
+
+    def __init__(self, address: Address, *, token: str, trust: ssl.SSLContext | None = None) -> None:
         self._address = address
         self._client = httpx.AsyncClient(
-            base_url=f"http://{address}/v1",
+            base_url=f"{'http' if trust is None else 'https'}://{address}/v1",
+            verify=trust or ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),  # which trusts nobody
             headers={"Authorization": f"Bearer {token}"},
             timeout=_timeout(ANSWER_S),
             limits=httpx.Limits(max_connections=None),  # one request per charger may be under way
@@ -136,6 +141,8 @@ class ApiStations:
             raise StationsUnreachableError(f"{where} cannot be reached: {error!r}") from error
         if response.status_code == httpx.codes.UNAUTHORIZED:
             raise StationsUnreachableError(f"{where} refuses the token")
+        if response.status_code == httpx.codes.FORBIDDEN:
+            raise StationsUnreachableError(f"{where} refuses the token: {response.json().get('detail')}")
         if response.status_code == httpx.codes.UNPROCESSABLE_ENTITY:
             raise UnsendableError(f"{where} cannot send this: {response.text}")
         try:

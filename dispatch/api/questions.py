@@ -10,6 +10,12 @@ LONGEST_WAIT_S = 3600.0
 """Longest time for which a change is waited for in one request. [s]"""
 
 
+class Refused(Value):
+    """Why a request was not even looked at."""
+
+    detail: str
+
+
 class CompositeQuestion(Value):
     """A question for a composite schedule."""
 

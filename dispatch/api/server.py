@@ -1,28 +1,30 @@
-"""The local API as it is served: its paths, its token, and a web server inside the gateway's loop."""
+"""The local API as it is served: its paths by role, what it says of itself, and a web server in the gateway's loop."""
 
 from __future__ import annotations
 
 import asyncio
-import hmac
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import Annotated
+from typing import Annotated, Any
 
 import uvicorn
-from fastapi import Depends, FastAPI, HTTPException, Query, Request
+from fastapi import APIRouter, Depends, FastAPI, HTTPException, Query, Request
 from fastapi.responses import JSONResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import AwareDatetime
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dispatch.address import Address
 from dispatch.api.questions import (
     LONGEST_WAIT_S,
     CompositeQuestion,
     MeterQuestion,
+    Refused,
     Setting,
     StartQuestion,
 )
+from dispatch.api.token import ApiTokens, Role
 from dispatch.station import (
     CompositeReply,
     InstalledReply,
@@ -33,56 +35,91 @@ from dispatch.station import (
     Stations,
     UnsendableError,
 )
+from dispatch.tls import CIPHERS, KeyPair
 
 SHUTDOWN_S = 5
 """How long a request under way is waited for when the API is shut down: chargers are told good-bye first. [s]"""
+MOST_BODY_BYTES = 2**20
+"""Longest body of a request. A profile of a thousand periods has 60 kB."""
 
-BEARER = HTTPBearer(auto_error=False)
+BEARER = HTTPBearer(auto_error=False, description="A token of the gateway, from its file")
 
 
-def create_app(stations: Stations, *, token: str) -> FastAPI:
-    """The API over some stations, for requests with this bearer token."""
-
-    def check_token(given: Annotated[HTTPAuthorizationCredentials | None, Depends(BEARER)]) -> None:
-        if given is None or not hmac.compare_digest(given.credentials.encode(), token.encode()):
-            raise HTTPException(401, "wrong or missing token", headers={"WWW-Authenticate": "Bearer"})
-
+def create_app(stations: Stations, *, tokens: ApiTokens) -> FastAPI:
+    """The API over some stations, for requests with one of these tokens. Its document is at /v1/openapi.json."""
     app = FastAPI(
         title="depot gateway",
-        dependencies=[Depends(check_token)],
+        summary="What a dispatcher can ask of the charge points of a depot, whatever OCPP they speak.",
+        version="1",
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
+        responses={
+            401: {"model": Refused, "description": "No token, or none that is known"},
+            403: {"model": Refused, "description": "The token's role does not allow this"},
+            413: {"model": Refused, "description": "A body that is too large"},
+        },
     )
+    app.add_middleware(_Bounded)
 
     @app.exception_handler(UnsendableError)
     async def cannot_be_sent(_request: Request, error: Exception) -> JSONResponse:
-        return JSONResponse({"detail": str(error)}, 422)
+        why = {"loc": ["body"], "msg": str(error), "type": "unsendable"}
+        return JSONResponse({"detail": [why]}, 422)
 
-    _add_questions(app, stations)
-    _add_commands(app, stations)
+    reading, dispatching, administering = (
+        APIRouter(prefix="/v1", tags=[role.name.lower()], dependencies=[_needs(role, tokens)])
+        for role in (Role.READ, Role.DISPATCH, Role.ADMIN)
+    )
+    _add_questions(reading, stations)
+    _add_writing(dispatching, stations)
+    _add_upkeep(administering, stations)
+
+    @reading.get("/openapi.json", include_in_schema=False)
+    async def openapi() -> dict[str, Any]:
+        return app.openapi()
+
+    for router in (reading, dispatching, administering):
+        app.include_router(router)
     return app
 
 
-def _add_questions(app: FastAPI, stations: Stations) -> None:
+def _needs(role: Role, tokens: ApiTokens) -> Any:
+    """Lets in only requests with a token of at least this role."""
+
+    def check(given: Annotated[HTTPAuthorizationCredentials | None, Depends(BEARER)]) -> None:
+        found = None if given is None else tokens.role_of(given.credentials)
+        if found is None:
+            raise HTTPException(401, "wrong or missing token", headers={"WWW-Authenticate": "Bearer"})
+        if found < role:
+            raise HTTPException(403, f"needs a token of the role {role.name.lower()}")
+
+    return Depends(check)
+
+
+def _add_questions(router: APIRouter, stations: Stations) -> None:
     """What changes nothing on a charger."""
 
-    @app.get("/v1/live")
+    @router.get("/live")
     async def live() -> LiveState:
+        """The state of all chargers now."""
         return await stations.live()
 
-    @app.get("/v1/changes")
+    @router.get("/changes")
     async def changes(
         after: AwareDatetime, timeout_s: Annotated[float, Query(ge=0, le=LONGEST_WAIT_S)]
     ) -> LiveState:
+        """The state as soon as something later than ``after`` has happened, or when the time is over."""
         return await stations.wait_for_change(after=after, timeout_s=timeout_s)
 
-    @app.get("/v1/chargers/{charger_id:path}/profiles")
+    @router.get("/chargers/{charger_id:path}/profiles")
     async def installed_profiles(charger_id: str) -> InstalledReply:
+        """What a charger says that it holds."""
         return await stations.installed_profiles(charger_id)
 
-    @app.post("/v1/chargers/{charger_id:path}/composite-schedule")
+    @router.post("/chargers/{charger_id:path}/composite-schedule")
     async def composite_schedule(charger_id: str, question: CompositeQuestion) -> CompositeReply:
+        """What a charger says that it will allow from now on."""
         return await stations.composite_schedule(
             charger_id,
             connector_id=question.connector_id,
@@ -90,32 +127,28 @@ def _add_questions(app: FastAPI, stations: Stations) -> None:
             unit=question.unit,
         )
 
-    @app.post("/v1/chargers/{charger_id:path}/trigger-meter-values")
+    @router.post("/chargers/{charger_id:path}/trigger-meter-values")
     async def trigger_meter_values(charger_id: str, question: MeterQuestion) -> Reply:
+        """Ask for a meter reading, which then arrives in the live state."""
         return await stations.trigger_meter_values(charger_id, connector_id=question.connector_id)
 
 
-def _add_commands(app: FastAPI, stations: Stations) -> None:
-    """What changes something on a charger."""
+def _add_writing(router: APIRouter, stations: Stations) -> None:
+    """What a night needs written."""
 
-    @app.post("/v1/chargers/{charger_id:path}/profiles")
+    @router.post("/chargers/{charger_id:path}/profiles")
     async def set_profile(charger_id: str, profile: StationProfile) -> Reply:
+        """Install a profile in the place of the one with its id."""
         return await stations.set_profile(charger_id, profile)
 
-    @app.post("/v1/chargers/{charger_id:path}/clear-profiles")
-    async def clear_profiles(charger_id: str, wanted: ProfileFilter) -> Reply:
-        return await stations.clear_profiles(charger_id, wanted)
-
-    @app.delete("/v1/chargers/{charger_id:path}/profiles/{profile_id}")
+    @router.delete("/chargers/{charger_id:path}/profiles/{profile_id}")
     async def clear_profile(charger_id: str, profile_id: int) -> Reply:
+        """Remove a profile by its id."""
         return await stations.clear_profile(charger_id, profile_id)
 
-    @app.post("/v1/chargers/{charger_id:path}/configuration")
-    async def configure(charger_id: str, setting: Setting) -> Reply:
-        return await stations.configure(charger_id, setting.key, setting.value)
-
-    @app.post("/v1/chargers/{charger_id:path}/transactions")
+    @router.post("/chargers/{charger_id:path}/transactions")
     async def start_transaction(charger_id: str, question: StartQuestion) -> Reply:
+        """Ask a charger to begin a session."""
         return await stations.start_transaction(
             charger_id,
             connector_id=question.connector_id,
@@ -123,9 +156,48 @@ def _add_commands(app: FastAPI, stations: Stations) -> None:
             profile=question.profile,
         )
 
-    @app.post("/v1/chargers/{charger_id:path}/reset")
+
+def _add_upkeep(router: APIRouter, stations: Stations) -> None:
+    """What goes beyond a night: what others have installed, how a charger is set up, whether it runs."""
+
+    @router.post("/chargers/{charger_id:path}/clear-profiles")
+    async def clear_profiles(charger_id: str, wanted: ProfileFilter) -> Reply:
+        """Remove every profile that a filter means, whoever has installed it."""
+        return await stations.clear_profiles(charger_id, wanted)
+
+    @router.post("/chargers/{charger_id:path}/configuration")
+    async def configure(charger_id: str, setting: Setting) -> Reply:
+        """Set a configuration key."""
+        return await stations.configure(charger_id, setting.key, setting.value)
+
+    @router.post("/chargers/{charger_id:path}/reset")
     async def reset(charger_id: str) -> Reply:
+        """Ask a charger to start anew."""
         return await stations.reset(charger_id)
+
+
+class _Bounded:
+    """Refuses bodies that are too large before they are kept: they are read before anybody looks at a token."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._app(scope, self._counting(receive), send)
+
+    @staticmethod
+    def _counting(receive: Receive) -> Callable[[], Any]:
+        received = 0
+
+        async def counted() -> Message:
+            nonlocal received
+            message = await receive()
+            received += len(message.get("body", b""))
+            if received > MOST_BODY_BYTES:
+                raise HTTPException(413, f"a body of more than {MOST_BODY_BYTES} bytes")
+            return message
+
+        return counted
 
 
 class _Server(uvicorn.Server):
@@ -145,22 +217,28 @@ class _Server(uvicorn.Server):
 
 
 @asynccontextmanager
-async def serving_api(stations: Stations, *, address: Address, token: str) -> AsyncIterator[Address]:
-    """Serve the API for as long as the block lasts; yields where it listens.
+async def serving_api(
+    stations: Stations, *, address: Address, tokens: ApiTokens, key_pair: KeyPair | None = None
+) -> AsyncIterator[Address]:
+    """Serve the API for as long as the block lasts; yields where it listens. With ``key_pair``, encrypted.
 
-    Raises UnsendableError for an address that others than this machine can reach.
+    Raises ValueError for an address that others than this machine can reach, without one.
     """
-    if not address.is_loopback:
-        raise ValueError(f"the API listens on loopback only: found {address}")
+    if key_pair is None and not address.is_loopback:
+        raise ValueError(f"the API listens on loopback only, or encrypted: found {address}")
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
     with socket.create_server((address.host, address.port), family=family) as listener:
         config = uvicorn.Config(
-            create_app(stations, token=token),
+            create_app(stations, tokens=tokens),
             log_config=None,
             access_log=False,
             lifespan="off",
             ws="none",
+            server_header=False,
             timeout_graceful_shutdown=SHUTDOWN_S,
+            ssl_certfile=None if key_pair is None else key_pair.certificate,
+            ssl_keyfile=None if key_pair is None else key_pair.key,
+            ssl_ciphers=CIPHERS,
         )
         server = _Server(config)
         async with asyncio.TaskGroup() as tasks:

@@ -3,33 +3,34 @@
 from __future__ import annotations
 
 import asyncio
-import http
 import logging
 import signal
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from urllib.parse import unquote
+from dataclasses import dataclass, replace
 
-from websockets.asyncio.server import ServerConnection
 from websockets.asyncio.server import serve as serve_websockets
-from websockets.http11 import Request, Response
-from websockets.typing import Subprotocol
 
 from dispatch import api
 from dispatch.address import Address
+from dispatch.api.token import ApiTokens
 from dispatch.connection import MAX_FRAME_BYTES
-from dispatch.dialects import SUBPROTOCOLS, choose
 from dispatch.gateway.desk import Surroundings
+from dispatch.gateway.door import Door
+from dispatch.gateway.doorman import Doorman
+from dispatch.gateway.limits import UNKNOWN, Bucket
 from dispatch.gateway.live import Clock, LiveDepot
-from dispatch.gateway.session import Session
-from dispatch.gateway.settings import is_authenticated, listen_addresses
+from dispatch.gateway.settings import Entrance
 from dispatch.gateway.sockets import SocketStations
 from dispatch.journal import Journal
 from dispatch.station import Stations
 from optimiser.depot import Depot
 
 log = logging.getLogger(__name__)
+wire_log = logging.getLogger("dispatch.gateway.wire")
+"""Where websockets writes: handshakes that failed, one line for whoever knocks."""
+wire_log.setLevel(logging.WARNING)
 
 CALL_TIMEOUT_S = 30.0
 """How long a charger may take to answer (OCPP 2.0.1 Part 4 §3.2 suggests as much; 1.6 says nothing). [s]"""
@@ -37,6 +38,18 @@ PING_S = 20.0
 """How often a socket is tried, and how long it may take to answer before it is given up. [s]"""
 CLOSE_S = 3.0
 """How long a charger may take to say good-bye. [s]"""
+PROOF_OF_LIFE_S = 5.0
+"""How long a charger's old socket may take to answer a ping when a new one comes. [s]
+
+Mobile networks answer within two seconds; a charger waits at least ten for the answer to its first call."""
+HANDSHAKE_S = 30.0
+"""How long somebody may take to finish both handshakes, and so hold a socket without having proven anything. [s]"""
+BACKLOG = 4096
+"""Connections that may wait to be accepted: after a restart all chargers come at once."""
+ANY_PORT = Address(host="127.0.0.1", port=0)
+"""On this machine, wherever there is room."""
+MESSAGES_WAITING = 4
+"""Whole messages that are read ahead of a charger's turn, which with the largest bounds what one can make us keep."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,83 +70,22 @@ class Doors:
     close: Callable[[], None]
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Endpoint:
-    surroundings: Surroundings
-    credentials: Mapping[str, str]
-    sessions: dict[str, Session] = field(default_factory=dict)
-
-    def check(self, connection: ServerConnection, request: Request) -> Response | None:
-        """Turn away who is not known, or does not prove who it is, before the handshake."""
-        depot = self.surroundings.depot
-        charger_id = _charger_id(request.path)
-        if all(charger.id != charger_id for charger in depot.chargers):
-            log.warning("a charger that calls itself %r is not in depot.yaml", charger_id)
-            return connection.respond(http.HTTPStatus.NOT_FOUND, "no such charger\n")
-        if depot.gateway.security_profile == 0:
-            return None
-        # A header that is sent twice is no header.
-        headers = request.headers.get_all("Authorization")
-        header = headers[0] if len(headers) == 1 else None
-        if is_authenticated(header, charger_id=charger_id, password=self.credentials[charger_id]):
-            return None
-        log.warning("%s was turned away: wrong or missing password", charger_id)
-        response = connection.respond(http.HTTPStatus.UNAUTHORIZED, "wrong or missing password\n")
-        response.headers["WWW-Authenticate"] = 'Basic realm="chargers", charset="UTF-8"'
-        return response
-
-    def select_subprotocol(
-        self, connection: ServerConnection, offered: Sequence[Subprotocol]
-    ) -> Subprotocol | None:
-        """The protocol to speak. Without one in common the handshake is finished, and the socket closed.
-
-        (1.6-J §3.1.2.)
-        """
-        assert connection.request is not None, "the request has been checked"
-        charger = self.surroundings.depot.charger(_charger_id(connection.request.path))
-        dialect = choose(offered, preferred=charger.ocpp)
-        return None if dialect is None else Subprotocol(dialect.subprotocol)
-
-    async def serve(self, socket: ServerConnection) -> None:
-        """Serve one socket until it is closed."""
-        assert socket.request is not None, "the handshake is over"
-        charger_id = _charger_id(socket.request.path)
-        if socket.subprotocol is None:
-            served = ", ".join(SUBPROTOCOLS)
-            log.warning("%s offers no protocol that is served here: %s", charger_id, served)
-            await socket.close(1002, f"served are {served}")
-            return
-        dialect = SUBPROTOCOLS[socket.subprotocol]
-        expected = self.surroundings.depot.charger(charger_id).ocpp
-        if dialect.ocpp != expected:
-            log.warning("%s speaks OCPP %s, depot.yaml says %s", charger_id, dialect.ocpp, expected)
-        session = Session(charger_id, socket, dialect=dialect, surroundings=self.surroundings)
-        older = self.sessions.get(charger_id)
-        self.sessions[charger_id] = session
-        try:
-            await session.run(replaces=older)
-        finally:
-            if self.sessions.get(charger_id) is session:
-                del self.sessions[charger_id]
-
-
 async def serve(
     depot: Depot,
     journal: Journal,
     *,
-    credentials: Mapping[str, str],
-    api_token: str,
+    entrance: Entrance,
+    api_tokens: ApiTokens,
     clock: Clock,
     ready: asyncio.Event | None = None,
 ) -> None:
     """Run the endpoint and the API until cancelled, SIGTERM or SIGINT; then close all sockets and return.
 
-    ``ready`` is set when both can be reached. Raises :class:`dispatch.gateway.settings.GatewaySettingsError`,
-    and OSError where an address is taken.
+    ``ready`` is set when both can be reached. Raises OSError where an address is taken.
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    async with running(depot, journal, credentials=credentials, api_token=api_token, clock=clock):
+    async with running(depot, journal, entrance=entrance, api_tokens=api_tokens, clock=clock):
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
         if ready is not None:
@@ -150,32 +102,47 @@ async def accepting(
     depot: Depot,
     journal: Journal,
     *,
-    credentials: Mapping[str, str],
+    entrance: Entrance | None = None,
+    credentials: Mapping[str, str] | None = None,  # noqa: ARG001 - of rehearsals, on their way to an entrance
     clock: Clock,
     call_timeout_s: float = CALL_TIMEOUT_S,
     ping_s: float | None = PING_S,
+    proof_of_life_s: float = PROOF_OF_LIFE_S,
 ) -> AsyncIterator[Doors]:
-    """The endpoint alone, for as long as the block lasts; ``ping_s`` None: sockets are not tried."""
-    listen, _ = listen_addresses(depot, credentials)
+    """The endpoint alone, for as long as the block lasts; ``ping_s`` None: sockets are not tried.
+
+    Without an entrance chargers come in by loopback and show nothing.
+    """
+    if entrance is None:
+        entrance = Entrance(listen=ANY_PORT, api=ANY_PORT)
+        depot = replace(depot, gateway=replace(depot.gateway, security_profile=0))
     live = LiveDepot((charger.id for charger in depot.chargers), journal=journal, clock=clock)
-    endpoint = _Endpoint(
+    seconds = asyncio.get_running_loop().time
+    door = Door(
         surroundings=Surroundings(
             depot=depot, journal=journal, live=live, clock=clock, call_timeout_s=call_timeout_s
         ),
-        credentials=credentials,
+        doorman=Doorman(entrance.credentials, seconds=seconds),
+        proof_of_life_s=None if ping_s is None else proof_of_life_s,
     )
-    stations = SocketStations(sessions=endpoint.sessions, live_depot=live, clock=clock)
+    stations = SocketStations(sessions=door.sessions, live_depot=live, clock=clock)
     async with serve_websockets(
-        endpoint.serve,
-        listen.host,
-        listen.port,
-        process_request=endpoint.check,
-        select_subprotocol=endpoint.select_subprotocol,
+        door.serve,
+        entrance.listen.host,
+        entrance.listen.port,
+        ssl=entrance.tls,
+        ssl_handshake_timeout=None if entrance.tls is None else HANDSHAKE_S,
+        backlog=BACKLOG,
+        process_request=door.check,
+        select_subprotocol=door.select_subprotocol,
         compression=None,
         max_size=MAX_FRAME_BYTES,
+        max_queue=MESSAGES_WAITING,
+        open_timeout=HANDSHAKE_S,
         ping_interval=ping_s,
         ping_timeout=ping_s,
         close_timeout=CLOSE_S,
+        logger=wire_log,
     ) as server:
         host, port = server.sockets[0].getsockname()[:2]
 
@@ -194,22 +161,35 @@ async def running(
     depot: Depot,
     journal: Journal,
     *,
-    credentials: Mapping[str, str],
-    api_token: str,
+    entrance: Entrance,
+    api_tokens: ApiTokens,
     clock: Clock,
     call_timeout_s: float = CALL_TIMEOUT_S,
+    ping_s: float | None = PING_S,
+    proof_of_life_s: float = PROOF_OF_LIFE_S,
 ) -> AsyncIterator[Gateway]:
     """A gateway for as long as the block lasts; what went on before is taken up from the journal."""
-    _, api_wanted = listen_addresses(depot, credentials)
     async with (
         accepting(
-            depot, journal, credentials=credentials, clock=clock, call_timeout_s=call_timeout_s
+            depot,
+            journal,
+            entrance=entrance,
+            clock=clock,
+            call_timeout_s=call_timeout_s,
+            ping_s=ping_s,
+            proof_of_life_s=proof_of_life_s,
         ) as doors,
-        api.serving_api(doors.stations, address=api_wanted, token=api_token) as api_address,
+        api.serving_api(
+            doors.stations, address=entrance.api, tokens=api_tokens, key_pair=entrance.api_tls
+        ) as api_address,
     ):
         gateway = Gateway(ocpp=doors.ocpp, api=api_address, stations=doors.stations)
         log.info(
-            "chargers dial in at ws://%s/<charger id>, the API is at http://%s", gateway.ocpp, gateway.api
+            "chargers dial in at %s://%s/<charger id>, the API is at %s://%s",
+            entrance.scheme,
+            gateway.ocpp,
+            "http" if entrance.api_tls is None else "https",
+            gateway.api,
         )
         try:
             yield gateway
@@ -218,6 +198,18 @@ async def running(
             doors.close()
 
 
-def _charger_id(path: str) -> str:
-    # An address that is entered with a slash at its end is called with two.
-    return unquote(path.partition("?")[0].strip("/"))
+class _Sparing(logging.Filter):
+    """Lets through what websockets has to warn of, so many lines and no more; never headers, which hold passwords."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._bucket = Bucket(rate=UNKNOWN, at_s=time.monotonic())
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.levelno < logging.WARNING or self._bucket.wait_s(now_s=time.monotonic()) > 0:
+            return False
+        self._bucket.spend(1, now_s=time.monotonic())
+        return True
+
+
+wire_log.addFilter(_Sparing())

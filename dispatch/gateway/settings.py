@@ -1,23 +1,17 @@
-"""Who may come in: the gateway's settings checked, the chargers' passwords read and compared."""
+"""Who may come in, and where: the gateway's settings with all the files that they name, checked before a door opens."""
 
 from __future__ import annotations
 
-import base64
-import binascii
-import hmac
-from collections.abc import Mapping
+import ssl
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
-from typing import Any
-
-import yaml
 
 from dispatch.address import Address, parse_address
-from optimiser.depot import Depot
-
-SERVED_PROFILES = (0, 1)
-"""Security profiles of OCPP that are served: none, and HTTP Basic authentication."""
-HEX_KEY_LENGTH = 40
-"""An AuthorizationKey may be written as 40 hexadecimal digits; chargers send the 20 bytes that they stand for."""
+from dispatch.credentials import Credentials, CredentialsError, HashedPassword, read_credentials
+from dispatch.tls import KeyPair, TlsError, server_context
+from optimiser.depot import Depot, GatewaySettings
 
 
 class GatewaySettingsError(Exception):
@@ -28,85 +22,149 @@ class GatewaySettingsError(Exception):
         self.problems = problems
 
 
-def load_credentials(path: Path) -> dict[str, str]:
-    """The chargers' passwords: a YAML mapping of charger id to password. Raises :class:`GatewaySettingsError`."""
-    try:
-        document = yaml.safe_load(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise GatewaySettingsError(f"{path}: cannot be read: {error}") from error
-    except yaml.YAMLError as error:
-        raise GatewaySettingsError(f"{path}: is no YAML: {error}") from error
-    if not isinstance(document, dict) or not document:
-        found = "nothing" if not document else f"a {type(document).__name__}"
-        raise GatewaySettingsError(f"{path}: found {found}, must be a mapping of charger id to password")
-    problems = [
-        f"{path}: {charger_id}: the password must be a text that is not empty, in quotes"
-        for charger_id, password in document.items()
-        if not isinstance(password, str) or not password
-    ]
+@dataclass(frozen=True, kw_only=True)
+class Entrance:
+    """Where chargers and the dispatcher come in, and what both sides show each other there.
+
+    ``tls`` is None where the chargers' sockets are not encrypted (security profiles 0 and 1), ``api_tls`` where the
+    API is for this machine alone.
+    """
+
+    listen: Address
+    api: Address
+    credentials: Credentials = field(default=dict, repr=False)
+    tls: ssl.SSLContext | None = None
+    api_tls: KeyPair | None = None
+
+    @property
+    def scheme(self) -> str:
+        """What the chargers' address begins with."""
+        return "ws" if self.tls is None else "wss"
+
+
+def entrance_of(
+    depot: Depot, folder: Path, *, now: datetime, warn: Callable[[str], None] = lambda _: None
+) -> Entrance:
+    """Read and check all that the gateway needs; paths are relative to the depot's folder.
+
+    Raises :class:`GatewaySettingsError` with all problems. ``warn`` is told of a credentials file that has changed
+    later on and cannot be read: what was read before holds until it can.
+    """
+    settings = depot.gateway
+    problems: list[str] = []
+    addresses = _addresses(settings, problems)
+    api_is_open = "api" in addresses and not addresses["api"].is_loopback
+    tls = _tls(settings, folder, now, problems, is_needed=settings.security_profile >= 2 or api_is_open)
+    credentials: Credentials = dict
+    if settings.security_profile in {1, 2}:
+        credentials = _credentials(depot, folder, problems, warn)
+    known = {charger.id for charger in depot.chargers}
     problems += [
-        f"{path}: {key!r}: a charger id must be a text, in quotes"
-        for key in document
-        if not isinstance(key, str)
+        f"gateway.certificate_names: found {name}, which is no charger of this depot"
+        for name in settings.certificate_names
+        if name not in known
     ]
     if problems:
         raise GatewaySettingsError(*problems)
-    return dict(document)
+    api_tls = None
+    if api_is_open and settings.tls is not None:
+        api_tls = KeyPair(certificate=folder / settings.tls.certificate, key=folder / settings.tls.key)
+    return Entrance(
+        listen=addresses["listen"],
+        api=addresses["api"],
+        credentials=credentials,
+        tls=tls if settings.security_profile >= 2 else None,
+        api_tls=api_tls,
+    )
 
 
-def listen_addresses(depot: Depot, credentials: Mapping[str, str]) -> tuple[Address, Address]:
-    """Where to listen for chargers and for the API. Raises :class:`GatewaySettingsError` with all problems."""
-    settings = depot.gateway
-    problems: list[str] = []
+class CredentialsFile:
+    """The chargers' passwords as they stand in their file now: one that was rotated counts from the next login on."""
+
+    def __init__(self, path: Path, *, warn: Callable[[str], None]) -> None:
+        self._path = path
+        self._warn = warn
+        self._stamp = _stamp(path)
+        self._read = read_credentials(path)
+
+    def __call__(self) -> Mapping[str, HashedPassword]:
+        """What is known of the passwords now."""
+        stamp = _stamp(self._path)
+        if stamp != self._stamp:
+            self._stamp = stamp
+            try:
+                self._read = read_credentials(self._path)
+            except CredentialsError as error:
+                self._warn(f"the passwords known before hold: {error}")
+        return self._read
+
+
+def _addresses(settings: GatewaySettings, problems: list[str]) -> dict[str, Address]:
     addresses: dict[str, Address] = {}
     for name in ("listen", "api"):
         try:
             addresses[name] = parse_address(getattr(settings, name))
         except ValueError as error:
             problems.append(f"gateway.{name}: {error}")
-    if settings.security_profile not in SERVED_PROFILES:
-        problems.append(
-            f"gateway.security_profile: found {settings.security_profile}, which is not served yet; allowed 0 or 1"
-        )
-    if settings.security_profile == 0 and "listen" in addresses and not addresses["listen"].is_loopback:
+    is_open = "listen" in addresses and not addresses["listen"].is_loopback
+    if settings.security_profile == 0 and is_open and not settings.allow_unauthenticated:
         problems.append(
             f"gateway.listen: found {settings.listen}; without authentication (security_profile 0) only a loopback "
-            "address is allowed, such as 127.0.0.1:9000"
+            "address is allowed, such as 127.0.0.1:9000, unless gateway.allow_unauthenticated is true"
         )
-    if "api" in addresses and not addresses["api"].is_loopback:
+    if "api" in addresses and not addresses["api"].is_loopback and settings.tls is None:
         problems.append(
-            f"gateway.api: found {settings.api}, must be a loopback address, such as 127.0.0.1:9001"
+            f"gateway.api: found {settings.api}; beyond this machine only with gateway.tls, else a loopback address "
+            "such as 127.0.0.1:9001"
         )
-    if settings.security_profile == 1:
-        without = [charger.id for charger in depot.chargers if not credentials.get(charger.id)]
-        if without:
-            problems.append(f"gateway.credentials: no password for {', '.join(without)}")
-    if problems:
-        raise GatewaySettingsError(*problems)
-    return addresses["listen"], addresses["api"]
+    return addresses
 
 
-def is_authenticated(header: str | None, *, charger_id: str, password: str) -> bool:
-    """Whether an Authorization header is HTTP Basic with the charger's id as user and its password.
-
-    Compared in constant time. The id may contain a colon, so the two are not taken apart.
-    """
-    scheme, _, encoded = (header or "").strip().partition(" ")
-    if scheme.lower() != "basic":
-        return False
+def _tls(
+    settings: GatewaySettings, folder: Path, now: datetime, problems: list[str], *, is_needed: bool
+) -> ssl.SSLContext | None:
+    profile = settings.security_profile
+    files = settings.tls
+    if files is None or (profile == 3 and files.client_ca is None):
+        if profile >= 2:
+            missing = "gateway.tls" if files is None else "gateway.tls.client_ca"
+            problems.append(f"{missing}: found nothing, security_profile {profile} needs it")
+        return None
+    if not is_needed:
+        return None
     try:
-        given = base64.b64decode(encoded.strip(), validate=True)
-    except (binascii.Error, ValueError):
-        return False
-    matches = [hmac.compare_digest(given, charger_id.encode() + b":" + key) for key in _keys(password)]
-    return any(matches)
+        return server_context(
+            certificate=folder / files.certificate,
+            key=folder / files.key,
+            client_ca=folder / str(files.client_ca) if profile == 3 else None,
+            now=now,
+        )
+    except TlsError as error:
+        problems.extend(error.problems)
+        return None
 
 
-def _keys(password: str) -> list[bytes]:
-    keys: list[Any] = [password.encode()]
-    if len(password) == HEX_KEY_LENGTH:
-        try:
-            keys.append(bytes.fromhex(password))
-        except ValueError:
-            return keys
-    return keys
+def _credentials(depot: Depot, folder: Path, problems: list[str], warn: Callable[[str], None]) -> Credentials:
+    name = depot.gateway.credentials
+    if name is None:
+        problems.append("gateway.credentials: names no file; allowed is one such as credentials.yaml")
+        return dict
+    try:
+        credentials = CredentialsFile(folder / name, warn=warn)
+    except CredentialsError as error:
+        problems.extend(f"gateway.credentials: {problem}" for problem in error.problems)
+        return dict
+    without = [charger.id for charger in depot.chargers if charger.id not in credentials()]
+    if without:
+        problems.append(
+            f"gateway.credentials: no password for {', '.join(without)}; make them with: depot credentials add"
+        )
+    return credentials
+
+
+def _stamp(path: Path) -> tuple[int, int, int]:
+    try:
+        found = path.stat()
+    except OSError:
+        return (0, 0, 0)
+    return (found.st_ino, found.st_mtime_ns, found.st_size)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 
@@ -95,6 +96,7 @@ async def simulate(
     *,
     gateway_url: str,
     credentials: Mapping[str, str],
+    trust: Mapping[str, ssl.SSLContext] | None = None,
     charger_ids: Collection[str] | None = None,
     arrival_soc_percent: Mapping[str, float] | None = None,
     meter_interval_s: float = 60.0,
@@ -104,8 +106,9 @@ async def simulate(
 ) -> None:
     """Run the charge points against a gateway until cancelled, each on its own socket.
 
-    ``credentials`` are passwords by charger id; a charger without one comes without. Names and errors as in
-    :func:`machines`. Raises nothing for a gateway that is away: charge points keep trying.
+    ``credentials`` are passwords by charger id, ``trust`` how each recognises an encrypted gateway, with its own
+    certificate where it has one; a charger without one comes without. Names and errors as in :func:`machines`.
+    Raises nothing for a gateway that is away: charge points keep trying.
     """
     built = machines(
         depot,
@@ -121,6 +124,7 @@ async def simulate(
                 machine,
                 gateway_url=gateway_url,
                 password=credentials.get(machine.charger.id),
+                trust=(trust or {}).get(machine.charger.id),
                 timeout_s=(timing or Timing()).call_timeout_s,
             )
             charge_point = ChargePoint(machine, dial=dial, clock=clock, timing=timing)

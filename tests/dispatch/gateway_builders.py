@@ -17,7 +17,9 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
-from dispatch.gateway import Gateway, running
+from dispatch.api.token import ApiTokens, Role
+from dispatch.credentials import HashedPassword, canonical, write_credentials
+from dispatch.gateway import Entrance, Gateway, entrance_of, running
 from dispatch.gateway.live import Clock
 from dispatch.journal import Journal, open_journal
 from dispatch.station import Purpose, SchedulePeriod, StationProfile
@@ -26,6 +28,10 @@ from tests.builders import a_depot
 
 SOON_S = 10.0
 TOKEN = "token-of-the-tests"
+TOKENS = ApiTokens(of={Role.READ: "token-to-read", Role.DISPATCH: "token-to-dispatch", Role.ADMIN: TOKEN})
+CREDENTIALS = "credentials.yaml"
+CHEAP = 2
+"""scrypt's cost in tests that are about something else."""
 NOW = datetime(2025, 11, 10, 19, 30, tzinfo=UTC)
 START = {"connectorId": 1, "idTag": "TAG-V1", "meterStart": 12345, "timestamp": "2025-11-10T19:00:00Z"}
 
@@ -39,12 +45,28 @@ def a_listening_depot(
 ) -> Depot:
     return replace(
         depot or a_depot(),
-        gateway=GatewaySettings(listen=listen, api=api, security_profile=security_profile),
+        gateway=GatewaySettings(
+            listen=listen, api=api, security_profile=security_profile, credentials=CREDENTIALS
+        ),
     )
 
 
 def passwords(depot: Depot) -> dict[str, str]:
     return {charger.id: f"password-of-{charger.id}" for charger in depot.chargers}
+
+
+def hashed(given: Mapping[str, str]) -> dict[str, HashedPassword]:
+    """Passwords as a gateway knows them."""
+    return {
+        charger_id: HashedPassword.of(canonical(text.encode()), cost=CHEAP)
+        for charger_id, text in given.items()
+    }
+
+
+def an_entrance(folder: Path, depot: Depot) -> Entrance:
+    """Where a depot's chargers come in, each with the password that it has in tests."""
+    write_credentials(folder / CREDENTIALS, hashed(passwords(depot)))
+    return entrance_of(depot, folder, now=datetime.now(UTC))
 
 
 def a_journal(folder: Path) -> Journal:
@@ -64,6 +86,7 @@ async def a_gateway(
     journal: Journal | None = None,
     clock: Clock = lambda: datetime.now(UTC),
     call_timeout_s: float = 20.0,
+    **settings: Any,
 ) -> AsyncIterator[Gateway]:
     depot = depot or a_listening_depot()
     own = journal or a_journal(folder)
@@ -71,10 +94,11 @@ async def a_gateway(
         async with running(
             depot,
             own,
-            credentials=passwords(depot),
-            api_token=TOKEN,
+            entrance=an_entrance(folder, depot),
+            api_tokens=TOKENS,
             clock=clock,
             call_timeout_s=call_timeout_s,
+            **settings,
         ) as gateway:
             yield gateway
     finally:

@@ -15,7 +15,8 @@ import httpx
 import pytest
 
 from dispatch.address import Address
-from dispatch.api import ApiStations, read_or_create_token, serving_api
+from dispatch.api import ApiStations, serving_api
+from dispatch.api.token import read_or_create_token
 from dispatch.station import (
     ChargerState,
     CompositeReply,
@@ -32,7 +33,7 @@ from dispatch.station import (
     StationsUnreachableError,
     UnsendableError,
 )
-from tests.dispatch.gateway_builders import NOW, TOKEN, a_charge_point, a_gateway
+from tests.dispatch.gateway_builders import NOW, TOKEN, TOKENS, a_charge_point, a_gateway
 
 CHARGER_ID = "Hof 3/ä"
 STATE = LiveState(now=NOW, chargers=(ChargerState(charger_id=CHARGER_ID, configuration={"a": "b"}),))
@@ -127,7 +128,7 @@ class Recorded:
 @asynccontextmanager
 async def an_api(stations: Recorded | None = None) -> AsyncIterator[Address]:
     any_port = Address(host="127.0.0.1", port=0)
-    async with serving_api(stations or Recorded(), address=any_port, token=TOKEN) as address:
+    async with serving_api(stations or Recorded(), address=any_port, tokens=TOKENS) as address:
         yield address
 
 
@@ -173,7 +174,7 @@ async def test_without_the_token_nothing_is_answered(headers: dict[str, str]) ->
             response = await client.request(method, path)
             assert response.status_code == 401
             assert response.headers["WWW-Authenticate"] == "Bearer"
-        assert (await client.get("/openapi.json")).status_code == 404
+        assert (await client.get("/v1/openapi.json")).status_code == 401
 
 
 async def test_a_gateway_that_refuses_the_token_is_out_of_reach() -> None:
@@ -231,7 +232,7 @@ async def test_a_question_of_the_wrong_form_is_refused(method: str, path: str, b
 
 async def test_the_api_does_not_listen_where_others_can_reach_it() -> None:
     with pytest.raises(ValueError, match="loopback only"):
-        async with serving_api(Recorded(), address=Address(host="0.0.0.0", port=0), token=TOKEN):
+        async with serving_api(Recorded(), address=Address(host="0.0.0.0", port=0), tokens=TOKENS):
             pass
 
 

@@ -15,12 +15,14 @@ import pytest
 import yaml
 from typer.testing import CliRunner, Result
 
-from dispatch.address import parse_address
-from dispatch.api import ApiStations, read_or_create_token
-from dispatch.cli import TOKEN_FILE, app
+from dispatch.api import Role, stations_of
+from dispatch.cli import app
+from dispatch.credentials import write_credentials
 from dispatch.journal import open_journal
 from dispatch.station import LiveState, StationsUnreachableError
+from optimiser.inputs import load_depot
 from tests.builders import NIGHT
+from tests.dispatch.gateway_builders import hashed
 from tests.dispatch.overnight_builders import PATIENCE_S, a_free_address
 
 PARCEL_12 = Path(__file__).parents[2] / "data" / "parcel-12"
@@ -30,16 +32,15 @@ PARCEL_12 = Path(__file__).parents[2] / "data" / "parcel-12"
 def folder(tmp_path: Path) -> Path:
     """parcel-12 on free ports, with passwords, without waiting for limits to settle."""
     folder = tmp_path / "depot"
-    shutil.copytree(PARCEL_12, folder, ignore=shutil.ignore_patterns("plans", "*.db*", "api-token"))
+    shutil.copytree(PARCEL_12, folder, ignore=shutil.ignore_patterns("plans", "*.db*", "api-token*"))
     change(folder, lambda tree: tree.setdefault("policy", {}).update(settle_s=0))
     change(
         folder,
-        lambda tree: tree["gateway"].update(
-            listen=str(a_free_address()), api=str(a_free_address()), credentials="passwords.yaml"
-        ),
+        lambda tree: tree["gateway"].update(listen=str(a_free_address()), api=str(a_free_address())),
     )
     passwords = {f"CP{number:02d}": f"password-of-{number:02d}" for number in range(1, 13)}
-    (folder / "passwords.yaml").write_text(yaml.safe_dump(passwords))
+    (folder / "passwords.json").write_text(json.dumps({"passwords": passwords}))
+    write_credentials(folder / "credentials.yaml", hashed(passwords))
     return folder
 
 
@@ -99,7 +100,7 @@ def test_a_wrong_capability_is_bad_input_for_every_command_that_would_use_it(
 
 
 def test_a_gateway_without_the_chargers_passwords_is_bad_input(folder: Path) -> None:
-    (folder / "passwords.yaml").unlink()
+    (folder / "credentials.yaml").unlink()
     assert depot("gateway", folder).exit_code == 2
 
 
@@ -144,9 +145,8 @@ async def a_process(*arguments: str | Path, output: Path) -> AsyncIterator[None]
 
 async def until(folder: Path, wanted: Callable[[LiveState], bool]) -> None:
     """Wait until the gateway of a folder is there and its depot is as wanted."""
-    api = yaml.safe_load((folder / "depot.yaml").read_text())["gateway"]["api"]
-    token = read_or_create_token(folder / TOKEN_FILE)
-    async with asyncio.timeout(PATIENCE_S), ApiStations(parse_address(api), token=token) as stations:
+    reached = stations_of(load_depot(folder), folder, role=Role.READ)
+    async with asyncio.timeout(PATIENCE_S), reached as stations:
         while True:
             try:
                 live = await stations.live()
@@ -177,6 +177,8 @@ async def test_a_night_with_gateway_and_charge_points_as_processes_of_their_own(
         "V004=12",
         "--meter-interval-s",
         "0.5",
+        "--passwords",
+        folder / "passwords.json",
         "--json",
     )
     gateway = ("gateway", folder, "--as-of", "2025-11-10T21:00", "--json")

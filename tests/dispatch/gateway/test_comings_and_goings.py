@@ -9,11 +9,13 @@ from dispatch.connection import MAX_FRAME_BYTES
 from dispatch.events import (
     Connected,
     Disconnected,
+    SecurityNoticed,
     StationEvent,
     TransactionStarted,
 )
-from dispatch.journal import Entry, Journal, Message
+from dispatch.journal import Journal
 from dispatch.station import Outcome
+from dispatch.store.entries import Entry, Message
 from tests.dispatch.gateway_builders import (
     START,
     ChargePoint,
@@ -29,23 +31,65 @@ def kinds(events: list[StationEvent]) -> list[str]:
     return [event.kind for event in events]
 
 
-async def test_the_newest_socket_of_a_charger_wins(tmp_path: Path) -> None:
+async def test_the_newest_socket_of_a_charger_wins_once_the_old_one_is_dead(tmp_path: Path) -> None:
     journal = a_journal(tmp_path)
-    async with a_gateway(tmp_path, journal=journal) as gateway, a_charge_point(gateway) as old:
+    async with (
+        a_gateway(tmp_path, journal=journal, proof_of_life_s=0.1) as gateway,
+        a_charge_point(gateway) as old,
+    ):
         await old.boot()
+        old.socket.transport.pause_reading()  # a line that is lost looks like this: nothing comes back
         async with a_charge_point(gateway) as new, asyncio.TaskGroup() as tasks:
-            await old.until_closed()
+            await new.boot()
             setting = tasks.create_task(gateway.stations.set_profile("CP1", a_profile()))
             await new.answer("SetChargingProfile", {"status": "Accepted"})
             assert (await setting).outcome is Outcome.ACCEPTED
         await eventually(lambda: len(journal.events(kinds=("disconnected",))) == 2, gateway)
-    assert kinds(journal.events(kinds=("connected", "disconnected"))) == [
+        old.socket.transport.abort()
+    assert kinds(journal.events(kinds=("connected", "disconnected", "security_noticed"))) == [
         "connected",
         "disconnected",
         "connected",
         "disconnected",
     ]
     journal.close()
+
+
+async def test_a_second_socket_beside_one_that_is_alive_is_turned_away_and_somebody_is_told(
+    tmp_path: Path,
+) -> None:
+    journal = a_journal(tmp_path)
+    async with (
+        a_gateway(tmp_path, journal=journal) as gateway,
+        a_charge_point(gateway) as first,
+    ):
+        await first.boot()
+        for _ in range(2):
+            async with a_charge_point(gateway) as second:
+                assert await second.until_closed() == 1008
+        async with asyncio.TaskGroup() as tasks:
+            setting = tasks.create_task(gateway.stations.set_profile("CP1", a_profile()))
+            await first.answer("SetChargingProfile", {"status": "Accepted"})
+            assert (await setting).outcome is Outcome.ACCEPTED
+        (noticed,) = journal.events(kinds=("security_noticed",))
+        assert isinstance(noticed, SecurityNoticed)
+        assert (noticed.charger_id, noticed.what) == ("CP1", "DuplicateIdentity")
+        assert len(journal.events(kinds=("connected",))) == 1
+    journal.close()
+
+
+async def test_of_two_that_come_for_a_dead_socket_the_first_one_stays(tmp_path: Path) -> None:
+    async with (
+        a_gateway(tmp_path, proof_of_life_s=0.2) as gateway,
+        a_charge_point(gateway) as dead,
+    ):
+        await dead.boot()
+        dead.socket.transport.pause_reading()
+        async with a_charge_point(gateway) as one, a_charge_point(gateway) as other:
+            closed = asyncio.create_task(other.until_closed())
+            assert (await one.boot())["status"] == "Accepted"
+            assert await closed == 1008
+        dead.socket.transport.abort()
 
 
 async def test_a_reconnect_without_boot_is_normal(tmp_path: Path) -> None:

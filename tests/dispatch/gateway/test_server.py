@@ -16,12 +16,12 @@ from tests.builders import a_depot, an_ac_connector
 from tests.dispatch.gateway_builders import (
     NOW,
     SOON_S,
-    TOKEN,
+    TOKENS,
     a_charge_point,
     a_gateway,
     a_journal,
     a_listening_depot,
-    passwords,
+    an_entrance,
 )
 
 
@@ -86,10 +86,10 @@ async def test_v68_ocpp16_is_chosen_from_several(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("settings", "problem"),
     [
-        ({"security_profile": 2}, "not served yet"),
-        ({"security_profile": 3}, "not served yet"),
+        ({"security_profile": 2}, "gateway.tls: found nothing, security_profile 2 needs it"),
+        ({"security_profile": 3}, "gateway.tls: found nothing, security_profile 3 needs it"),
         ({"security_profile": 0, "listen": "0.0.0.0:0"}, "only a loopback"),
-        ({"api": "192.0.2.1:9001"}, "must be a loopback"),
+        ({"api": "192.0.2.1:9001"}, "beyond this machine only with gateway.tls"),
         ({"api": "9001"}, "must be host:port"),
         ({"listen": "127.0.0.1:http"}, "must be host:port"),
     ],
@@ -119,8 +119,8 @@ async def test_sigterm_stops_the_gateway_in_good_order(tmp_path: Path) -> None:
             serve(
                 depot,
                 journal,
-                credentials=passwords(depot),
-                api_token=TOKEN,
+                entrance=an_entrance(tmp_path, depot),
+                api_tokens=TOKENS,
                 clock=lambda: NOW,
                 ready=ready,
             )

@@ -1,84 +1,79 @@
 from __future__ import annotations
 
-import base64
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from dispatch.gateway import GatewaySettingsError, load_credentials
-from dispatch.gateway.settings import is_authenticated, listen_addresses
-from tests.dispatch.gateway_builders import a_listening_depot, basic
+from dispatch.credentials import write_credentials
+from dispatch.gateway import Entrance, GatewaySettingsError, entrance_of
+from optimiser.depot import Depot
+from tests.dispatch.gateway_builders import CREDENTIALS, a_listening_depot, hashed, passwords
+
+NOW = datetime(2025, 11, 10, tzinfo=UTC)
 
 
-def a_file(folder: Path, text: str) -> Path:
-    path = folder / "credentials.yaml"
-    path.write_text(text, "utf-8")
-    return path
+def entrance(folder: Path, depot: Depot | None = None) -> Entrance:
+    return entrance_of(depot or a_listening_depot(), folder, now=NOW)
 
 
-def test_passwords_are_read_by_charger(tmp_path: Path) -> None:
-    path = a_file(tmp_path, 'CP1: secret\n"2": "0123456789012345"\n')
-    assert load_credentials(path) == {"CP1": "secret", "2": "0123456789012345"}
-
-
-@pytest.mark.parametrize(
-    ("text", "problem"),
-    [
-        ("", "found nothing"),
-        ("- CP1", "found a list"),
-        ("CP1: [", "is no YAML"),
-        ("CP1:", "CP1: the password must be a text"),
-        ("CP1: ''", "CP1: the password must be a text"),
-        ("CP1: 1234567890", "in quotes"),
-        ("2: secret", "a charger id must be a text"),
-    ],
-)
-def test_what_is_wrong_with_a_credentials_file_is_said(tmp_path: Path, text: str, problem: str) -> None:
-    path = a_file(tmp_path, text)
-    with pytest.raises(GatewaySettingsError, match=problem) as caught:
-        load_credentials(path)
-    assert str(path) in str(caught.value)
-
-
-def test_all_problems_of_a_credentials_file_are_told_at_once_and_no_password(tmp_path: Path) -> None:
+def problems(folder: Path, depot: Depot | None = None) -> tuple[str, ...]:
     with pytest.raises(GatewaySettingsError) as caught:
-        load_credentials(a_file(tmp_path, "CP1:\nCP2: 123456\nCP3: fine\n"))
-    assert len(caught.value.problems) == 2
-    assert "123456" not in str(caught.value)
+        entrance(folder, depot)
+    return caught.value.problems
 
 
 def test_a_missing_credentials_file_is_said(tmp_path: Path) -> None:
-    with pytest.raises(GatewaySettingsError, match="cannot be read"):
-        load_credentials(tmp_path / "none.yaml")
+    (problem,) = problems(tmp_path)
+    assert problem.startswith(f"gateway.credentials: {tmp_path / CREDENTIALS}: cannot be read")
 
 
-def test_chargers_without_password_are_named() -> None:
-    with pytest.raises(GatewaySettingsError, match="no password for CP2"):
-        listen_addresses(a_listening_depot(), {"CP1": "x", "CP2": ""})
+def test_chargers_without_password_are_named(tmp_path: Path) -> None:
+    write_credentials(tmp_path / CREDENTIALS, hashed({"CP1": "password-of-CP1"}))
+    (problem,) = problems(tmp_path)
+    assert "no password for CP2" in problem
+    assert "depot credentials add" in problem
 
 
-def authenticated(header: str | None, *, password: str = "s3cret") -> bool:
-    return is_authenticated(header, charger_id="CP:1", password=password)
+def test_a_depot_whose_chargers_need_no_password_needs_no_file(tmp_path: Path) -> None:
+    depot = a_listening_depot(security_profile=0)
+    assert entrance(tmp_path, depot).credentials() == {}
 
 
-def test_user_and_password_must_both_be_right() -> None:
-    assert authenticated(basic("CP:1", "s3cret")["Authorization"])
-    assert authenticated(basic("CP:1", "s3cret")["Authorization"].replace("Basic", "basic "))
-    assert not authenticated(basic("CP:1", "s3cre")["Authorization"])
-    assert not authenticated(basic("CP:2", "s3cret")["Authorization"])
-    assert not authenticated(basic("CP", "1:s3cret!")["Authorization"])
+def test_nobody_who_says_nothing_is_let_in_from_elsewhere_unless_depot_yaml_says_so(tmp_path: Path) -> None:
+    depot = a_listening_depot(security_profile=0, listen="0.0.0.0:9000")
+    assert "allow_unauthenticated" in problems(tmp_path, depot)[0]
+    allowed = replace(depot, gateway=replace(depot.gateway, allow_unauthenticated=True))
+    assert entrance(tmp_path, allowed).listen.host == "0.0.0.0"
 
 
-@pytest.mark.parametrize(
-    "header", [None, "", "Basic", "Basic !!", "Bearer s3cret", "Basic " + "é" * 4, "Basic YQ"]
-)
-def test_a_header_of_another_form_is_not_authenticated(header: str | None) -> None:
-    assert not authenticated(header)
+def test_names_for_chargers_that_are_not_there_are_said(tmp_path: Path) -> None:
+    depot = a_listening_depot(security_profile=0)
+    named = replace(depot, gateway=replace(depot.gateway, certificate_names={"CP9": "SN-1"}))
+    assert problems(tmp_path, named) == (
+        "gateway.certificate_names: found CP9, which is no charger of this depot",
+    )
 
 
-def test_a_key_in_hexadecimal_digits_may_come_as_the_bytes_it_stands_for() -> None:
-    key = "00ff" * 10
-    header = "Basic " + base64.b64encode(b"CP:1:" + bytes.fromhex(key)).decode()
-    assert authenticated(header, password=key)
-    assert authenticated(basic("CP:1", key)["Authorization"], password=key)
-    assert not authenticated(header, password="z" * 40)
+def test_a_password_that_was_rotated_counts_at_once(tmp_path: Path) -> None:
+    depot = a_listening_depot()
+    write_credentials(tmp_path / CREDENTIALS, hashed(passwords(depot)))
+    credentials = entrance(tmp_path, depot).credentials
+    write_credentials(tmp_path / CREDENTIALS, hashed(passwords(depot) | {"CP1": "another-password"}))
+    assert credentials()["CP1"].matches(b"another-password")
+    assert credentials()["CP2"].matches(b"password-of-CP2")
+
+
+def test_a_credentials_file_that_is_damaged_later_leaves_the_passwords_known_before(tmp_path: Path) -> None:
+    depot = a_listening_depot()
+    path = tmp_path / CREDENTIALS
+    write_credentials(path, hashed(passwords(depot)))
+    warnings: list[str] = []
+    credentials = entrance_of(depot, tmp_path, now=NOW, warn=warnings.append).credentials
+    path.write_text("CP1: plain-password-of-somebody\n")
+    assert credentials()["CP1"].matches(b"password-of-CP1")
+    path.unlink()
+    assert credentials()["CP2"].matches(b"password-of-CP2")
+    assert len(warnings) == 2
+    assert "plain-password" not in "".join(warnings)

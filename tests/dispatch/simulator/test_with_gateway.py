@@ -11,13 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from dispatch.gateway import Gateway, running
+from dispatch.gateway import Entrance, Gateway, running
+from dispatch.gateway.server import ANY_PORT
 from dispatch.journal import open_journal
 from dispatch.simulator.depot import simulate
 from dispatch.simulator.persona import Persona
 from dispatch.station import ConnectorState, LiveState, Outcome, Purpose, SchedulePeriod, StationProfile
 from optimiser.depot import GatewaySettings
 from tests.builders import a_depot
+from tests.dispatch.gateway_builders import TOKENS, hashed
 from tests.dispatch.simulator.gateway_builders import FAST, WAIT_S, SteppedClock
 from tests.dispatch.simulator.simulator_builders import NOW, after
 from tests.dispatch.simulator.test_depot import two_vans
@@ -50,7 +52,8 @@ async def test_a_vehicle_is_plugged_in_limited_and_metered(tmp_path: Path, versi
     )
     passwords = {"CP1": "one", "CP2": "two"}
     journal = open_journal("sqlite:///depot.db", tmp_path)
-    async with running(depot, journal, credentials=passwords, api_token="token", clock=clock) as gateway:
+    entrance = Entrance(listen=ANY_PORT, api=ANY_PORT, credentials=lambda: hashed(passwords))
+    async with running(depot, journal, entrance=entrance, api_tokens=TOKENS, clock=clock) as gateway:
         night = simulate(
             depot,
             two_vans(),

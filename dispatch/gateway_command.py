@@ -1,0 +1,142 @@
+"""``depot gateway``: the endpoint that chargers dial in to, and its local API, until stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import resource
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated, NoReturn
+from zoneinfo import ZoneInfo
+
+import typer
+
+from dispatch import api, gateway
+from dispatch.journal import Journal
+from optimiser.cli import AsJson, ExitCode, Folder
+from optimiser.depot import Depot
+from optimiser.horizon import TimeError, parse_instant
+from optimiser.inputs import InputError, Problem, load_depot
+from optimiser.terminal import Terminal
+
+log = logging.getLogger(__name__)
+
+FILES_BESIDE_SOCKETS = 256
+"""Open files that a gateway needs beside two sockets for every charger: store, API, listeners."""
+
+
+def gateway_command(
+    *,
+    run: Callable[[Terminal, Path, Callable[[], ExitCode]], NoReturn],
+    with_known_chargers: Callable[[Depot], Depot],
+    open_journal: Callable[[Depot, Path], Journal],
+) -> Callable[..., None]:
+    """The command; ``run`` does something and ends with its exit code, errors included."""
+
+    def command(
+        folder: Folder,
+        as_of: Annotated[
+            str | None,
+            typer.Option(metavar="INSTANT", help="Begin at this time instead of now: a rehearsal."),
+        ] = None,
+        *,
+        as_json: AsJson = False,
+    ) -> None:
+        """Run the endpoint that chargers dial in to, and its local API, until stopped."""
+        terminal = Terminal(as_json=as_json)
+
+        def work() -> ExitCode:
+            depot = with_known_chargers(load_depot(folder))
+            clock = _clock(depot, as_of)
+            # What is encrypted is so in the world's time, also in a rehearsal.
+            entrance = gateway.entrance_of(depot, folder, now=datetime.now(UTC), warn=log.warning)
+            tokens = _tokens(depot, folder)
+            journal = open_journal(depot, folder)
+            try:
+                return _serve(terminal, depot, journal, entrance=entrance, tokens=tokens, clock=clock)
+            finally:
+                journal.close()
+
+        logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+        run(terminal, folder, work)
+
+    return command
+
+
+def _serve(
+    terminal: Terminal,
+    depot: Depot,
+    journal: Journal,
+    *,
+    entrance: gateway.Entrance,
+    tokens: api.ApiTokens,
+    clock: Callable[[], datetime],
+) -> ExitCode:
+    settings = depot.gateway
+    _allow_files(2 * len(depot.chargers) + FILES_BESIDE_SOCKETS)
+    terminal.say(
+        f"{depot.name}: chargers dial in at {entrance.scheme}://{settings.listen}/<charger id>, "
+        f"it is {clock():%F %T} UTC"
+    )
+    if settings.security_profile < 2 and not entrance.listen.is_loopback:
+        open_to = (
+            "anybody may say that it is a charger" if settings.security_profile == 0 else "read passwords"
+        )
+        terminal.say(f"not encrypted: on the network of {settings.listen} {open_to}")
+    terminal.document(
+        {
+            "depot": depot.name,
+            "listen": settings.listen,
+            "api": settings.api,
+            "security_profile": settings.security_profile,
+            "now": clock().isoformat(),
+        }
+    )
+    try:
+        asyncio.run(gateway.serve(depot, journal, entrance=entrance, api_tokens=tokens, clock=clock))
+    except OSError as error:
+        terminal.say(f"cannot listen on {settings.listen} and {settings.api}: {error}")
+        return ExitCode.UNREACHABLE
+    return ExitCode.GOOD
+
+
+def _allow_files(needed: int) -> None:
+    """Let this process have as many files open as it needs; systems begin with 1,024."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= needed:
+        return
+    granted = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (granted, hard))
+    if granted < needed:
+        log.warning(
+            "%d files may be open at once, %d are needed: raise the limit (ulimit -n)", granted, needed
+        )
+
+
+def _tokens(depot: Depot, folder: Path) -> api.ApiTokens:
+    try:
+        return api.tokens_of(depot, folder)
+    except OSError as error:
+        raise InputError(
+            [
+                Problem(
+                    where="depot.yaml gateway.api_token_file",
+                    found=str(error),
+                    allowed="files for the API's tokens",
+                )
+            ]
+        ) from error
+
+
+def _clock(depot: Depot, as_of: str | None) -> Callable[[], datetime]:
+    if as_of is None:
+        return lambda: datetime.now(UTC)
+    try:
+        start = parse_instant(as_of, ZoneInfo(depot.timezone))
+    except TimeError as error:
+        raise InputError([Problem(where="--as-of", found=str(error), allowed="an instant")]) from error
+    begun = time.monotonic()
+    return lambda: start + timedelta(seconds=time.monotonic() - begun)
