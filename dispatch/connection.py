@@ -8,35 +8,41 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import json
 import logging
 import uuid
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Literal, NewType, Protocol
+from typing import Any, Literal, Protocol
 
 from websockets.exceptions import ConnectionClosed
 
+from dispatch.frames import (
+    CALL,
+    CALL_ERROR,
+    CALL_RESULT,
+    MAX_ID_LENGTH,
+    JsonText,
+    error_frame,
+    read_frame,
+    text_of,
+    word,
+)
+
 log = logging.getLogger(__name__)
-
-CALL, CALL_RESULT, CALL_ERROR = 2, 3, 4
-
-JsonText = NewType("JsonText", str)
-"""A payload that is written already."""
 
 MAX_FRAME_BYTES = 2**20
 """Largest frame to be taken from a peer; give it to whatever opens the socket.
 
 OCPP-J 1.6 sets no limit. A night's transactionData in one StopTransaction comes to some hundred kilobytes.
 """
-MAX_ID_LENGTH = 255
-"""Longest message id that is answered; the standard allows 36 characters."""
 MAX_CALLS_IN_WORK = 32
 """Calls of a peer that are worked on at once. It should not have more than one; then it has to wait."""
 MAX_CALLS_WAITING = 8
 """Our own calls that may wait for their turn on one connection, which bounds how long the last one waits."""
+CANNOT_KEEP = 1011
+"""The code with which a socket is closed on which nothing can be kept: an error on our side (RFC 6455 §7.4.1)."""
 ANSWERS_KEPT = 64
 """Answers that are kept for calls that are sent again."""
 ANSWERS_KEPT_S = 300.0
@@ -117,8 +123,13 @@ class CallRefusedError(Exception):
         self.description = description
 
 
+class NotKeptError(Exception):
+    """Raised by ``on_call`` and ``kept``: what was said cannot be written down, so that nothing may come of it."""
+
+
 OnCall = Callable[[str, Any], Mapping[str, Any] | Awaitable[Mapping[str, Any]]]
 OnFrame = Callable[[Frame], None]
+Kept = Callable[[], Awaitable[None]]
 
 
 @dataclass(kw_only=True)
@@ -141,6 +152,10 @@ def _ignore_frame(_frame: Frame) -> None:
     """For those who keep no journal."""
 
 
+async def _keep_nothing() -> None:
+    """For those who keep no journal."""
+
+
 @dataclass(kw_only=True)
 class _Exchange:
     """What is under way on a connection."""
@@ -158,7 +173,8 @@ class Connection:
     ``on_call`` answers the peer's calls: at once, or by something to be awaited, for which each has a task of its
     own, so that a slow one holds up nothing. What it raises other than :class:`CallRefusedError` is an error in
     this program, and ends :meth:`run`.
-    ``on_frame`` sees every raw frame. ``call_timeout_s`` counts from the moment a call is sent. Only
+    ``on_frame`` sees every raw frame; ``kept`` is waited for before one is sent, and before an answer counts. Where
+    that fails nothing is sent, and the socket is closed. ``call_timeout_s`` counts from the moment a call is sent. Only
     one may be outstanding (OCPP-J 1.6 §4.1.1), so a call first waits until those before it have ended.
     """
 
@@ -168,6 +184,7 @@ class Connection:
         *,
         on_call: OnCall,
         on_frame: OnFrame = _ignore_frame,
+        kept: Kept = _keep_nothing,
         call_timeout_s: float,
         framing: Framing = OCPP_16,
     ) -> None:
@@ -175,6 +192,7 @@ class Connection:
         self._framing = framing
         self._on_call = on_call
         self._on_frame = on_frame
+        self._kept = kept
         self._call_timeout_s = call_timeout_s
         self._exchange = _Exchange()
         # Unique for ever, also over reconnects (OCPP 2.0.1 Part 4 §4.1.4), in at most 36 characters.
@@ -188,6 +206,8 @@ class Connection:
         async with asyncio.TaskGroup() as tasks:
             try:
                 await self._receive(tasks, handlers)
+            except NotKeptError:
+                await self._give_up()
             finally:
                 self._end("the connection was closed")
                 for handler in handlers:
@@ -219,13 +239,16 @@ class Connection:
         message_id = f"{self._id_stem}-{next(self._numbers)}"
         answer: asyncio.Future[CallAnswer] = asyncio.get_running_loop().create_future()
         self._exchange.pending = _Pending(action=action, message_id=message_id, answer=answer)
-        written = payload if isinstance(payload, str) else _text(payload)
-        text = f'[{CALL},"{message_id}",{_text(action)},{written}]'
+        written = payload if isinstance(payload, str) else text_of(payload)
+        text = f'[{CALL},"{message_id}",{text_of(action)},{written}]'
         self._on_frame(Frame(direction="out", text=text, message_id=message_id, action=action))
         try:
+            await self._kept()
             async with asyncio.timeout(self._call_timeout_s):
                 await self._socket.send(text)
                 return await answer
+        except NotKeptError as error:
+            return CallAnswer(ending=Ending.NOT_CONNECTED, description=f"never sent: {error}")
         except TimeoutError:
             seconds = f"{self._call_timeout_s:g} s"
             return _unanswered(message_id, f"no answer within {seconds}")
@@ -246,12 +269,12 @@ class Connection:
                 # OCPP-J is text. The bytes are kept, as far as they can be read, and not answered.
                 self._on_frame(Frame(direction="in", text=message.decode("utf-8", "replace")))
                 continue
-            document = _read(message)
+            document = read_frame(message)
             kind = document[0] if document else None
             if kind == CALL:
                 await self._take_call(message, document, tasks, handlers)
             elif kind in (CALL_RESULT, CALL_ERROR):
-                self._take_answer(message, document)
+                await self._take_answer(message, document)
             else:
                 # Without a type or an id there is nobody to answer to; unknown types are ignored (1.6-J §4.1.3).
                 self._on_frame(Frame(direction="in", text=message))
@@ -259,7 +282,7 @@ class Connection:
     async def _take_call(
         self, text: str, document: list[Any], tasks: asyncio.TaskGroup, handlers: set[asyncio.Task[None]]
     ) -> None:
-        message_id, action = _word(document, 1), _word(document, 2)
+        message_id, action = word(document, 1), word(document, 2)
         self._on_frame(Frame(direction="in", text=text, message_id=message_id, action=action))
         if message_id is None or len(message_id) > MAX_ID_LENGTH:
             stand_in = self._framing.unreadable_id
@@ -268,13 +291,13 @@ class Connection:
                     f"the id must be a text of at most {MAX_ID_LENGTH} characters that can be printed"
                 )
                 await self._send_answer(
-                    _error(stand_in, self._framing.malformed, description), stand_in, action
+                    error_frame(stand_in, self._framing.malformed, description), stand_in, action
                 )
             return
         if action is None or len(document) != 4:
             description = "a call has a type, an id, an action and a payload"
             await self._send_answer(
-                _error(message_id, self._framing.malformed, description), message_id, action
+                error_frame(message_id, self._framing.malformed, description), message_id, action
             )
             return
         known = self._known(message_id, text)
@@ -286,7 +309,7 @@ class Connection:
         try:
             result = self._on_call(action, document[3])
         except CallRefusedError as refusal:
-            answered.frame = _error(message_id, refusal.code, refusal.description)
+            answered.frame = error_frame(message_id, refusal.code, refusal.description)
         else:
             if not isinstance(result, Mapping):
                 await self._in_work.acquire()
@@ -295,32 +318,37 @@ class Connection:
                 handler.add_done_callback(handlers.discard)
                 handler.add_done_callback(lambda _: self._in_work.release())
                 return
-            answered.frame = _text([CALL_RESULT, message_id, result])
+            answered.frame = text_of([CALL_RESULT, message_id, result])
         await self._send_answer(answered.frame, message_id, action)
 
     async def _handle(
         self, message_id: str, action: str, result: Awaitable[Mapping[str, Any]], answered: _Answered
     ) -> None:
         try:
-            answered.frame = _text([CALL_RESULT, message_id, await result])
+            answered.frame = text_of([CALL_RESULT, message_id, await result])
         except CallRefusedError as refusal:
-            answered.frame = _error(message_id, refusal.code, refusal.description)
-        await self._send_answer(answered.frame, message_id, action)
+            answered.frame = error_frame(message_id, refusal.code, refusal.description)
+        try:
+            await self._send_answer(answered.frame, message_id, action)
+        except NotKeptError:
+            await self._give_up()
 
     async def _send_answer(self, text: str, message_id: str, action: str | None) -> None:
         self._on_frame(Frame(direction="out", text=text, message_id=message_id, action=action))
+        await self._kept()
         try:
             async with asyncio.timeout(self._call_timeout_s):
                 await self._socket.send(text)
         except (ConnectionClosed, OSError, TimeoutError) as error:
             log.info("the answer to %s %s was not sent: %r", action, message_id, error)
 
-    def _take_answer(self, text: str, document: list[Any]) -> None:
-        message_id = _word(document, 1)
+    async def _take_answer(self, text: str, document: list[Any]) -> None:
+        message_id = word(document, 1)
         pending = self._exchange.pending
         is_ours = pending is not None and pending.message_id == message_id
         action = pending.action if pending is not None and is_ours else None
         self._on_frame(Frame(direction="in", text=text, message_id=message_id, action=action))
+        await self._kept()
         # Late answers, and those to ids that nobody used ("" and "-1" to what a peer could not read), are not ours.
         if pending is None or not is_ours or pending.answer.done():
             return
@@ -334,8 +362,8 @@ class Connection:
             CallAnswer(
                 ending=Ending.ERROR,
                 message_id=message_id,
-                code=_word(document, 2) or "",
-                description=_word(document, 3) or "",
+                code=word(document, 2) or "",
+                description=word(document, 3) or "",
             )
         )
 
@@ -355,6 +383,10 @@ class Connection:
             kept.popitem(last=False)
         return answered
 
+    async def _give_up(self) -> None:
+        """A peer that is not answered sends it again, on a new socket."""
+        await self.close(CANNOT_KEEP, "nothing can be written down now")
+
     def _end(self, reason: str) -> None:
         self._exchange.is_closed = True
         pending = self._exchange.pending
@@ -362,38 +394,5 @@ class Connection:
             pending.answer.set_result(_unanswered(pending.message_id, reason))
 
 
-def printable(text: str) -> str:
-    """The text without what no store and no terminal should be given: control characters, lone surrogates."""
-    return text if text.isprintable() else "".join(c if c.isprintable() else "?" for c in text)
-
-
 def _unanswered(message_id: str, reason: str) -> CallAnswer:
     return CallAnswer(ending=Ending.NO_ANSWER, message_id=message_id, description=reason)
-
-
-_text = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
-"""A document as it is sent. One encoder for all: ``json.dumps`` with arguments makes one for every call."""
-
-
-def json_text(payload: Mapping[str, Any]) -> JsonText:
-    """A payload as it is sent."""
-    return JsonText(_text(payload))
-
-
-def _error(message_id: str, code: str, description: str) -> str:
-    return _text([CALL_ERROR, message_id, code, description[:255], {}])
-
-
-def _read(text: str) -> list[Any]:
-    """The message as a list, empty where it is none."""
-    try:
-        document = json.loads(text)
-    except (ValueError, RecursionError):
-        return []
-    return document if isinstance(document, list) else []
-
-
-def _word(document: list[Any], index: int) -> str | None:
-    """An element of a message that should be a text; None where it is none, or nothing that can be kept."""
-    value = document[index] if len(document) > index else None
-    return value if isinstance(value, str) and value.isprintable() else None

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from dispatch.connection import CallAnswer, Ending, Framing, JsonText, json_text, printable
+from dispatch.connection import CallAnswer, Ending, Framing
 from dispatch.events import StationEvent, TransactionStarted
+from dispatch.frames import JsonText, json_text, printable
 from dispatch.station import (
     CompositeReply,
     InstalledReply,
@@ -67,7 +68,7 @@ class Desk(Protocol):
         """The clock that the chargers share."""
 
     def record(self, event: StationEvent) -> None:
-        """Write an event down, then take it in."""
+        """Write an event down before its message is answered, then take it in."""
 
     def configured(self, configuration: Mapping[str, str]) -> None:
         """Take in what the charger says of its configuration, beside what it has said before."""

@@ -6,7 +6,6 @@ but the answer of a command: what was written before a crash is what is found af
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -22,6 +21,7 @@ from dispatch.events import StationEvent, TransactionStarted
 from dispatch.evidence import Command, Evidence, Layer, Lesson, Rung, Verdict
 from dispatch.identity import Identity
 from dispatch.station import Reply, StationProfile
+from dispatch.store.entries import Entry, insert_entries
 from dispatch.store.leases import require_newest
 from dispatch.store.ledger import Ledger, command_of, read_ledger
 from dispatch.store.tables import (
@@ -41,10 +41,6 @@ from dispatch.store.tables import (
 )
 from optimiser.plan import Plan
 
-SECRET_KEYS = frozenset({"authorizationkey"})
-"""Configuration keys whose values are never stored (OCPP 1.6 security whitepaper), in lower case."""
-REDACTED = "<redacted>"
-
 PlanKind = Literal["plan", "replan"]
 
 
@@ -53,22 +49,6 @@ class JournalError(Exception):
 
 
 _EVENT: TypeAdapter[StationEvent] = TypeAdapter(StationEvent)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Message:
-    """A raw frame; ``direction`` as seen by the gateway, ``action`` and ``message_id`` where they are known."""
-
-    at: datetime
-    charger_id: str
-    direction: Literal["in", "out"]
-    action: str | None
-    message_id: str | None
-    frame: str
-
-
-Entry = Message | StationEvent
-"""What the gateway writes down."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,13 +66,8 @@ class Journal:
 
     def record(self, entries: Sequence[Entry]) -> None:
         """Keep raw messages, secrets redacted, and events: all of them or, where it fails, none."""
-        messages = [_message_row(entry) for entry in entries if isinstance(entry, Message)]
-        events = [_event_row(entry) for entry in entries if not isinstance(entry, Message)]
         with self._write() as connection:
-            if messages:
-                connection.execute(_INSERT_MESSAGE, messages)
-            if events:
-                connection.execute(_INSERT_EVENT, events)
+            insert_entries(connection, entries)
 
     def frames_known(self) -> set[tuple[str, str, str]]:
         """Charger, direction and message id of every raw frame that is kept."""
@@ -107,6 +82,11 @@ class Journal:
         if kinds:
             query = query.where(EVENTS.c.kind.in_(kinds))
         return [_EVENT.validate_json(text) for (text,) in self._rows(query)]
+
+    def chargers_booted(self) -> set[str]:
+        """The chargers that have ever said that they have started."""
+        query = sa.select(EVENTS.c.charger_id).where(EVENTS.c.kind == "booted").distinct()
+        return {charger_id for (charger_id,) in self._rows(query)}
 
     def open_transactions(self) -> list[TransactionStarted]:
         """Transactions that have started and not ended, oldest first."""
@@ -324,56 +304,11 @@ def has_journal(store_url: str, folder: Path) -> bool:
     return url.database is not None and (folder / url.database).exists()
 
 
-def redacted(frame: str) -> str:
-    """The frame without the values of secret configuration keys; unchanged where it names none."""
-    if not any(key in frame.lower() for key in SECRET_KEYS):
-        return frame
-    try:
-        document = json.loads(frame)
-    except ValueError:
-        return f"{REDACTED}: {len(frame)} characters that are not JSON and name a secret"
-    return json.dumps(_without_secrets(document), separators=(",", ":"))
-
-
-def _without_secrets(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_without_secrets(item) for item in value]
-    if not isinstance(value, dict):
-        return value
-    is_secret = str(value.get("key", "")).lower() in SECRET_KEYS
-    return {
-        name: REDACTED if is_secret and name == "value" else _without_secrets(item)
-        for name, item in value.items()
-    }
-
-
 def _latest_plan_query(
     column: sa.Column[Any], night: date, *, kind: PlanKind | None = None
 ) -> sa.Select[Any]:
     query = sa.select(column).where(PLANS.c.night == night).order_by(PLANS.c.id.desc()).limit(1)
     return query if kind is None else query.where(PLANS.c.kind == kind)
-
-
-def _message_row(message: Message) -> dict[str, Any]:
-    return {
-        "at": message.at,
-        "charger_id": message.charger_id,
-        "direction": message.direction,
-        "action": message.action,
-        "message_id": message.message_id,
-        "frame": redacted(message.frame),
-    }
-
-
-def _event_row(event: StationEvent) -> dict[str, Any]:
-    transaction_id = getattr(event, "transaction_id", None)
-    return {
-        "received_at": event.received_at,
-        "kind": event.kind,
-        "charger_id": event.charger_id,
-        "transaction_id": None if transaction_id is None else str(transaction_id),
-        "document": event.model_dump_json(),
-    }
 
 
 def _insert_evidence(connection: sa.Connection, evidence: Sequence[Evidence]) -> None:
@@ -391,7 +326,6 @@ def _new_id(result: sa.CursorResult[Any]) -> int:
 # Statements are put together once: that takes longer than to run them.
 
 _EVENT_TEXT = sa.type_coerce(EVENTS.c.document, sa.Text)
-_INSERT_MESSAGE, _INSERT_EVENT = MESSAGES.insert(), EVENTS.insert()
 _INSERT_COMMAND, _INSERT_EVIDENCE = COMMANDS.insert(), EVIDENCE.insert()
 _FINISH_COMMAND = (
     COMMANDS.update()

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from dispatch.connection import CallRefusedError, printable
+from dispatch.connection import CallRefusedError
+from dispatch.frames import printable
 
 PROPERTY = "PropertyConstraintViolation"
 TYPE = "TypeConstraintViolation"

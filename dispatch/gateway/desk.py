@@ -41,7 +41,7 @@ class SocketDesk:
         return self.surroundings.clock()
 
     def record(self, event: StationEvent) -> None:
-        """Write an event down, then take it in."""
+        """Write an event down before its message is answered, then take it in."""
         self.surroundings.live.record(event)
 
     def configured(self, configuration: Mapping[str, str]) -> None:
@@ -61,13 +61,11 @@ class SocketDesk:
 
     def has_booted(self) -> bool:
         """Whether the charger was ever accepted here, also before the gateway was started anew."""
-        booted = self.surroundings.journal.events(kinds=("booted",))
-        return any(event.charger_id == self.charger_id for event in booted)
+        return self.surroundings.live.has_booted(self.charger_id)
 
     def open_transactions(self) -> Sequence[TransactionStarted]:
         """The charger's sessions that have begun and not ended."""
-        started = self.surroundings.journal.open_transactions()
-        return [transaction for transaction in started if transaction.charger_id == self.charger_id]
+        return self.surroundings.live.open_transactions(self.charger_id)
 
     def has_ended(self, transaction_id: TransactionId) -> bool:
         """Whether a session is known to be over."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from dispatch.events import (
     Booted,
@@ -17,8 +19,10 @@ from dispatch.events import (
     TransactionStarted,
     TransactionUpdated,
 )
+from dispatch.gateway.intake import Intake
 from dispatch.journal import Journal
 from dispatch.station import ChargerState, ConnectorState, LiveState, MeterReading, Transaction, TransactionId
+from dispatch.store.entries import Message
 
 Clock = Callable[[], datetime]
 
@@ -29,14 +33,14 @@ AVAILABLE = "Available"
 
 
 class LiveDepot:
-    """The live state of the depot's chargers, and the only way in which the gateway records an event.
+    """The live state of the depot's chargers, and the only way in which the gateway writes down what they say.
 
     Where the journal cannot be written nothing is taken in: what is not written down is not answered either.
     """
 
     def __init__(self, charger_ids: Iterable[str], *, journal: Journal, clock: Clock) -> None:
         self._chargers = {charger_id: ChargerState(charger_id=charger_id) for charger_id in charger_ids}
-        self._journal = journal
+        self._intake = Intake(journal)
         self._clock = clock
         self._changed = asyncio.Event()
         self._changed_at = datetime.min.replace(tzinfo=UTC)
@@ -44,6 +48,8 @@ class LiveDepot:
         ended = journal.events(since=clock() - REMEMBERED, kinds=("transaction_ended",))
         self._ended = {(e.charger_id, e.transaction_id) for e in ended if isinstance(e, TransactionEnded)}
         self._lost: dict[tuple[str, TransactionId], tuple[Transaction, datetime]] = {}
+        self._booted = journal.chargers_booted()
+        self._open: defaultdict[str, dict[TransactionId, TransactionStarted]] = defaultdict(dict)
         began = journal.open_transactions()
         for started in began:
             self._apply(started)
@@ -56,12 +62,25 @@ class LiveDepot:
         """The state of all chargers now."""
         return LiveState(now=self._clock(), chargers=tuple(self._chargers.values()))
 
+    def keep(self, message: Message) -> None:
+        """Write a raw message down soon."""
+        self._intake.note(message)
+
     def record(self, event: StationEvent) -> None:
-        """Write an event down, then take it in."""
-        self._journal.record([event])
-        self._apply(event)
-        self._changed_at = event.received_at
-        self._wake()
+        """Write an event down soon, then take it in. A charger is away also where that cannot be written."""
+        self._intake.note(event, then=partial(self._take_in, event), in_any_case=event.kind == "disconnected")
+
+    async def written(self) -> None:
+        """Wait until what was said just now is written. Raises :class:`dispatch.journal.JournalError`."""
+        await self._intake.written()
+
+    def has_booted(self, charger_id: str) -> bool:
+        """Whether a charger was ever accepted here, also before the gateway was started anew."""
+        return charger_id in self._booted
+
+    def open_transactions(self, charger_id: str) -> list[TransactionStarted]:
+        """A charger's sessions that have begun and not ended, oldest first."""
+        return list(self._open[charger_id].values())
 
     def configured(self, charger_id: str, configuration: Mapping[str, str]) -> None:
         """Take in what a charger says of its configuration, beside what it has said before."""
@@ -87,6 +106,11 @@ class LiveDepot:
         self._is_closed = True
         self._wake()
 
+    def _take_in(self, event: StationEvent) -> None:
+        self._apply(event)
+        self._changed_at = event.received_at
+        self._wake()
+
     def _wake(self) -> None:
         self._changed.set()
         self._changed = asyncio.Event()
@@ -101,6 +125,7 @@ class LiveDepot:
             case Disconnected():
                 self._update(charger_id, connected_since=None)
             case Booted():
+                self._booted.add(charger_id)
                 self._update(
                     charger_id,
                     booted_at=event.received_at,
@@ -111,13 +136,7 @@ class LiveDepot:
             case StatusChanged():
                 self._apply_status(event)
             case TransactionStarted():
-                self._begin(
-                    charger_id,
-                    event.connector_id,
-                    Transaction(
-                        transaction_id=event.transaction_id, id_tag=event.id_tag, started_at=event.at
-                    ),
-                )
+                self._start(event)
             case TransactionUpdated():
                 self._go_on(event)
             case TransactionEnded():
@@ -154,6 +173,14 @@ class LiveDepot:
         if _age(event.reading) > lost_at:
             self._begin(event.charger_id, event.connector_id, transaction)
 
+    def _start(self, event: TransactionStarted) -> None:
+        if not self.has_ended(event.charger_id, event.transaction_id):
+            self._open[event.charger_id][event.transaction_id] = event
+        transaction = Transaction(
+            transaction_id=event.transaction_id, id_tag=event.id_tag, started_at=event.at
+        )
+        self._begin(event.charger_id, event.connector_id, transaction)
+
     def _go_on(self, event: TransactionUpdated) -> None:
         """A session that goes on, also one from before we knew this charger; its tag may be told only now."""
         if self.has_ended(event.charger_id, event.transaction_id):
@@ -172,6 +199,7 @@ class LiveDepot:
 
     def _end(self, charger_id: str, transaction_id: TransactionId) -> None:
         self._ended.add((charger_id, transaction_id))
+        self._open[charger_id].pop(transaction_id, None)
         for connector in self._chargers[charger_id].connectors:
             if connector.transaction and connector.transaction.transaction_id == transaction_id:
                 self._update_connector(charger_id, connector.connector_id, transaction=None)

@@ -5,13 +5,23 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
-from dispatch.connection import CallAnswer, CallRefusedError, Connection, Frame, Socket
+from dispatch.connection import (
+    CANNOT_KEEP,
+    CallAnswer,
+    CallRefusedError,
+    Connection,
+    Frame,
+    NotKeptError,
+    Socket,
+)
 from dispatch.dialect import Dialect, Request
 from dispatch.events import Connected, Disconnected
 from dispatch.gateway.desk import SocketDesk, Surroundings
-from dispatch.journal import Message
+from dispatch.journal import JournalError
+from dispatch.store.entries import Message
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +38,7 @@ class Session:
             socket,
             on_call=self._on_call,
             on_frame=self._on_frame,
+            kept=self._kept,
             call_timeout_s=surroundings.call_timeout_s,
             framing=dialect.framing,
         )
@@ -51,14 +62,19 @@ class Session:
         )
         log.info("%s has connected and speaks OCPP %s", self.charger_id, self.dialect.ocpp)
         try:
+            await self._around.live.written()
             async with asyncio.TaskGroup() as tasks:
                 if replaces is not None:
                     tasks.create_task(replaces.connection.close(1000, "replaced by a newer socket"))
                 greeting = tasks.create_task(self._greet())
                 await self.connection.run()
                 greeting.cancel()
+        except JournalError:
+            await self.connection.close(CANNOT_KEEP, "nothing can be written down now")
         finally:
             self.end("the socket was closed")
+            with suppress(JournalError):  # it was told of already
+                await self._around.live.written()
 
     def end(self, reason: str) -> None:
         """Record, once, that the charger is away."""
@@ -84,6 +100,8 @@ class Session:
             log.info("%s: %s is refused: %s", self.charger_id, action, refusal)
             self._has_spoken.set()
             raise
+        except JournalError as error:
+            raise NotKeptError(str(error)) from error
         self._has_spoken.set()
         return answer
 
@@ -96,4 +114,10 @@ class Session:
             message_id=frame.message_id,
             frame=frame.text.replace("\x00", "\ufffd"),  # PostgreSQL stores no NUL
         )
-        self._around.journal.record([message])
+        self._around.live.keep(message)
+
+    async def _kept(self) -> None:
+        try:
+            await self._around.live.written()
+        except JournalError as error:
+            raise NotKeptError(str(error)) from error

@@ -23,8 +23,9 @@ from ocpp.v16.enums import (
     ResetType,
 )
 
-from dispatch.connection import CallAnswer, JsonText, printable
+from dispatch.connection import CallAnswer
 from dispatch.dialect import Request, reply, reply_with
+from dispatch.frames import JsonText, printable
 from dispatch.payload import read_instant
 from dispatch.schedules import (
     Flaw,

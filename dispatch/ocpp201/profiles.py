@@ -18,8 +18,8 @@ from ocpp.v201.enums import (
     RecurrencyKindEnumType,
 )
 
-from dispatch.connection import JsonText, printable
 from dispatch.dialect import Request
+from dispatch.frames import JsonText, printable
 from dispatch.payload import Fields, read_instant, read_integer
 from dispatch.schedules import (
     Flaw,

@@ -234,7 +234,7 @@ class Speaker201:
     def _transaction_event(self, payload: Any, now: datetime) -> dict[str, Any]:
         message = transactions.read(payload, received_at=now)
         answer = transactions.take(message, desk=self._desk, now=now, known=self._sessions)
-        if self._desk.has_ended(message.transaction_id):
+        if message.is_end or self._desk.has_ended(message.transaction_id):
             # The station removes what was for this session alone (K02.FR.05).
             gone = [
                 n for n, profile in self._held.items() if profile.transaction_id == message.transaction_id

@@ -35,6 +35,11 @@ class TransactionMessage:
     stopped_reason: str | None
     readings: tuple[MeterReading, ...]
 
+    @property
+    def is_end(self) -> bool:
+        """Whether the session is over by this."""
+        return bool(self.event_type == TransactionEventEnumType.ended.value)
+
 
 def read(payload: Any, *, received_at: datetime) -> TransactionMessage:
     """Read a TransactionEvent. It may be hours old: a station that was offline sends what happened meanwhile."""
@@ -84,10 +89,9 @@ def _events(
     known: dict[str, Known],
 ) -> list[StationEvent]:
     connector_id = message.connector_id if started is None else started.connector_id
-    is_end = message.event_type == TransactionEventEnumType.ended.value
     events: list[StationEvent] = []
     if connector_id is not None:
-        if not is_end:
+        if not message.is_end:
             events += _going_on(
                 message, connector_id, started=started, charger_id=charger_id, now=now, known=known
             )
@@ -101,7 +105,7 @@ def _events(
             )
             for reading in message.readings
         ]
-    if is_end:
+    if message.is_end:
         known.pop(message.transaction_id, None)
         events.append(
             TransactionEnded(

@@ -12,8 +12,9 @@ from typing import Any
 
 from ocpp.v201.enums import Action, AttributeEnumType, SetVariableStatusEnumType
 
-from dispatch.connection import CallAnswer, Ending, printable
+from dispatch.connection import CallAnswer, Ending
 from dispatch.dialect import Request
+from dispatch.frames import printable
 from dispatch.payload import Fields
 from dispatch.station import UnsendableError
 

@@ -18,10 +18,11 @@ from dispatch.gateway.desk import Surroundings
 from dispatch.gateway.live import LiveDepot
 from dispatch.gateway.session import Session
 from dispatch.gateway.sockets import SocketStations
-from dispatch.journal import Entry, Journal
+from dispatch.journal import Journal
 from dispatch.rehearsal.lines import Lines, OpenLine, memory_lines, socket_lines
 from dispatch.rehearsal.reach import ReachableStations
 from dispatch.station import Stations
+from dispatch.store.entries import Entry
 from optimiser.depot import Depot, GatewaySettings
 
 Gear = Literal["memory", "sockets"]

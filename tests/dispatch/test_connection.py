@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from dispatch import connection as framing
-from dispatch.connection import CallRefusedError, Ending, printable
+from dispatch.connection import CallRefusedError, Ending
+from dispatch.frames import printable
 from tests.dispatch.wire_builders import SOON_S, Wire, a_wire
 
 JUNK = (

@@ -11,15 +11,8 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.asyncio.server import ServerConnection, serve
 
-from dispatch.connection import (
-    OCPP_16,
-    OCPP_201,
-    CallRefusedError,
-    Connection,
-    Ending,
-    Framing,
-    json_text,
-)
+from dispatch.connection import OCPP_16, OCPP_201, CallRefusedError, Connection, Ending, Framing
+from dispatch.frames import json_text
 from tests.dispatch.wire_builders import SOON_S, a_wire
 
 

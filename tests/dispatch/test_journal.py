@@ -13,8 +13,9 @@ import sqlalchemy as sa
 
 from dispatch.events import Connected, TransactionEnded, TransactionStarted
 from dispatch.evidence import Evidence, Layer, Rung, Verdict
-from dispatch.journal import Journal, JournalError, Message, open_journal, redacted
+from dispatch.journal import Journal, JournalError, open_journal
 from dispatch.station import Outcome
+from dispatch.store.entries import Message, redacted
 from tests.builders import NIGHT
 from tests.dispatch.dispatch_builders import NOW, a_plan, a_profile, a_reply, seconds
 
