@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from dispatch.rehearsal.bounds import Bound, bounds_of
 from dispatch.rehearsal.scene import AWAY_IN_REBOOT, REACTION, Guest, Scene, level_at
-from dispatch.rehearsal.site import Bound, Plug, bounds_of
+from dispatch.rehearsal.site import Plug
 from dispatch.simulator.vehicle import UNLIMITED, Limit, PluggedVehicle, advance, draw
 from optimiser.depot import power_range
 from optimiser.plan import READY_TOLERANCE_PERCENT, Plan

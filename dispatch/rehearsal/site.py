@@ -9,13 +9,13 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from math import inf
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
 from dispatch.simulator.outlet import Stay
-from dispatch.simulator.vehicle import Limit, PluggedVehicle, advance, draw
-from optimiser.depot import Depot
+from dispatch.simulator.vehicle import Limit, PluggedVehicle, advance, draw, is_offered_power
 from optimiser.horizon import FloatArray
 
 STRAIGHT_KW = 0.01
@@ -43,6 +43,21 @@ class Piece(NamedTuple):
     last_kw: float
     phases: int
 
+    def at_kw(self, at_s: FloatArray | float) -> Any:
+        """Power at instants of the piece; as many as are asked for."""
+        share = (at_s - self.start_s) / (self.end_s - self.start_s)
+        return self.first_kw + share * (self.last_kw - self.first_kw)
+
+
+Share: TypeAlias = Callable[[Plug, int], float]
+"""How much of what a connector draws on so many phases counts, 0 to 1."""
+
+
+def whole(plug: Plug, phases: int) -> float:
+    """All that is drawn counts."""
+    del plug, phases
+    return 1.0
+
 
 @dataclass(frozen=True, kw_only=True)
 class Record:
@@ -51,34 +66,34 @@ class Record:
     begin: datetime
     pieces: Mapping[Plug, tuple[Piece, ...]]
 
-    def energy_kwh(self, plug: Plug) -> float:
-        """What a connector has drawn from the grid."""
-        return sum((p.first_kw + p.last_kw) / 2.0 * (p.end_s - p.start_s) for p in self.pieces[plug]) / 3600.0
+    def energy_kwh(self, plug: Plug, span_s: tuple[float, float] = (-inf, inf)) -> float:
+        """What a connector has drawn from the grid, in all or within a while."""
+        energy_kwh = 0.0
+        for piece in self.pieces.get(plug, ()):
+            start_s, end_s = max(piece.start_s, span_s[0]), min(piece.end_s, span_s[1])
+            if end_s > start_s:
+                mean_kw = (piece.at_kw(start_s) + piece.at_kw(end_s)) / 2.0
+                energy_kwh += mean_kw * (end_s - start_s) / 3600.0
+        return energy_kwh
 
     def edges_s(self, plugs: Iterable[Plug]) -> set[float]:
         """Every instant at which a piece begins or ends."""
         return {edge for plug in plugs for piece in self.pieces.get(plug, ()) for edge in piece[:2]}
 
-    def power_kw(self, plugs: Iterable[Plug], edges_s: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Power of some connectors together at the beginning and at the end of every interval between edges."""
+    def power_kw(
+        self, plugs: Iterable[Plug], edges_s: FloatArray, *, share: Share = whole
+    ) -> tuple[FloatArray, FloatArray]:
+        """What counts of some connectors together at the beginning and at the end of every interval between edges."""
         first_kw, last_kw = np.zeros(len(edges_s) - 1), np.zeros(len(edges_s) - 1)
         for plug in plugs:
-            for sums, (begin_kw, end_kw) in self._spread(plug, edges_s):
-                first_kw[sums] += begin_kw
-                last_kw[sums] += end_kw
+            for piece in self.pieces.get(plug, ()):
+                first, last = np.searchsorted(edges_s, piece[:2])
+                counted = share(plug, piece.phases)
+                if last > first and counted:
+                    at_kw = counted * piece.at_kw(edges_s[first : last + 1])
+                    first_kw[first:last] += at_kw[:-1]
+                    last_kw[first:last] += at_kw[1:]
         return first_kw, last_kw
-
-    def _spread(
-        self, plug: Plug, edges_s: FloatArray
-    ) -> Iterator[tuple[slice, tuple[FloatArray, FloatArray]]]:
-        for piece in self.pieces.get(plug, ()):
-            first, last = np.searchsorted(edges_s, piece[:2])
-            if last <= first:
-                continue
-            at_s = edges_s[first : last + 1]
-            share = (at_s - piece.start_s) / (piece.end_s - piece.start_s)
-            power_kw = piece.first_kw + share * (piece.last_kw - piece.first_kw)
-            yield slice(first, last), (power_kw[:-1], power_kw[1:])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,12 +106,22 @@ class Departed:
     soc_percent: float
 
 
+@dataclass(frozen=True, kw_only=True)
+class Slept:
+    """A vehicle that was asleep when it was offered power, and when it first was."""
+
+    plug: Plug
+    vehicle_id: str
+    offered_at: datetime
+
+
 @dataclass(kw_only=True)
 class Watch:
     """Looks at the outlets themselves while a night goes on."""
 
     begin: datetime
     departed: list[Departed] = field(default_factory=list)
+    slept: list[Slept] = field(default_factory=list)
     _pieces: defaultdict[Plug, list[Piece]] = field(default_factory=lambda: defaultdict(list))
 
     def on_charge(
@@ -109,6 +134,8 @@ class Watch:
         ) -> None:
             if vehicle is None:
                 return
+            if vehicle.is_asleep and is_offered_power(vehicle, limit):
+                self._sleeps(Plug(charger_id, connector_id), vehicle.vehicle.id, start - ahead())
             known = self._pieces[Plug(charger_id, connector_id)]
             at_s = (start - ahead() - self.begin).total_seconds()
             for piece in pieces_of(vehicle, limit, start_s=at_s, duration_s=seconds):
@@ -135,6 +162,10 @@ class Watch:
             )
 
         return left
+
+    def _sleeps(self, plug: Plug, vehicle_id: str, at: datetime) -> None:
+        if not any((slept.plug, slept.vehicle_id) == (plug, vehicle_id) for slept in self.slept):
+            self.slept.append(Slept(plug=plug, vehicle_id=vehicle_id, offered_at=at))
 
     def record(self) -> Record:
         """What was seen."""
@@ -174,36 +205,3 @@ def _joined(pieces: Sequence[Piece]) -> tuple[Piece, ...]:
             continue
         joined.append(piece)
     return tuple(joined)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Bound:
-    """A limit that the site has: ``plugs`` are behind it; base load and reserve count where ``carries_base_load``.
-
-    ``limit_kw`` is None for the transformer, whose limit is the night's.
-    """
-
-    name: str
-    plugs: tuple[Plug, ...]
-    limit_kw: float | None
-    carries_base_load: bool
-
-
-def bounds_of(depot: Depot) -> tuple[Bound, ...]:
-    """The transformer and every feeder with a limit in kW."""
-    below: dict[str | None, list[Plug]] = {None: []}
-    for charger, connector in depot.connectors():
-        for feeder_id in (None, *depot.feeder_path(charger)):
-            below.setdefault(feeder_id, []).append(Plug(charger.id, connector.id))
-    transformer = Bound(name="transformer", plugs=tuple(below[None]), limit_kw=None, carries_base_load=True)
-    feeders = [
-        Bound(
-            name=feeder.id,
-            plugs=tuple(below.get(feeder.id, ())),
-            limit_kw=feeder.limit_kw,
-            carries_base_load=feeder.parent is None,
-        )
-        for feeder in depot.feeders
-        if feeder.limit_kw is not None
-    ]
-    return (transformer, *feeders)

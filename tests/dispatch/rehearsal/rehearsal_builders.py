@@ -11,7 +11,8 @@ import numpy as np
 from dispatch.rehearsal.applied import scene_of
 from dispatch.rehearsal.faults import Fault
 from dispatch.rehearsal.happened import Happened, Told
-from dispatch.rehearsal.night import Gear, play
+from dispatch.rehearsal.keeper import Gear
+from dispatch.rehearsal.night import play
 from dispatch.rehearsal.scene import Scene, bounds
 from dispatch.rehearsal.site import Departed, Piece, Plug, Record
 from dispatch.rehearsal.verdict import Verdict, judge

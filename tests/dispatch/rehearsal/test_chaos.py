@@ -15,7 +15,8 @@ from dispatch.rehearsal.chaos import (
     worst_of,
 )
 from dispatch.rehearsal.faults import KINDS, Absent, BaseLoad, Late, WrongBay
-from dispatch.rehearsal.verdict import Departure, Verdict, Violation
+from dispatch.rehearsal.limits import Violation
+from dispatch.rehearsal.verdict import Departure, Verdict
 from tests.builders import at
 from tests.dispatch.rehearsal.rehearsal_builders import a_planned_night
 

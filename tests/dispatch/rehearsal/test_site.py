@@ -9,8 +9,9 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from dispatch.rehearsal.bounds import bounds_of
 from dispatch.rehearsal.faults import Absent
-from dispatch.rehearsal.site import Piece, Plug, bounds_of, pieces_of
+from dispatch.rehearsal.site import Piece, Plug, pieces_of
 from dispatch.simulator.vehicle import UNLIMITED, Limit, PluggedVehicle
 from optimiser.depot import Feeder
 from tests.builders import a_bus, a_dc_connector, a_depot, a_van, an_ac_connector, at

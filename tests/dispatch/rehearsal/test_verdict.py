@@ -6,10 +6,9 @@ from datetime import time, timedelta
 
 import pytest
 
-from dispatch.rehearsal.faults import BaseLoad, Cut, Early, Late, OtherSoc, Reboot, Refuses
+from dispatch.rehearsal.faults import Cut, Early, Late, OtherSoc
 from dispatch.rehearsal.possible import ready_by_hand
-from dispatch.rehearsal.scene import REACTION, bounds
-from dispatch.rehearsal.site import Piece
+from dispatch.rehearsal.scene import bounds
 from dispatch.rehearsal.verdict import Verdict, judge
 from tests.builders import at
 from tests.dispatch.rehearsal.rehearsal_builders import (
@@ -28,66 +27,6 @@ def test_a_night_in_which_all_went_well_breaks_nothing() -> None:
     verdict = judge(happened_by_hand(scene, pieces={"CP1": [level(scene, EVENING, 2, 11.04)]}))
     assert verdict.broken == frozenset()
     assert (verdict.ready, verdict.ready_possible, verdict.unannounced) == (3, 3, 0)
-
-
-def test_power_above_the_transformer_is_one_violation_from_its_first_to_its_last_instant() -> None:
-    """25 kW, no base load: two vehicles draw 22 kW, a third 11 kW more for an hour."""
-    scene = a_scene()
-    pieces = {
-        "CP1": [level(scene, EVENING, 3, 11.0)],
-        "CP2": [level(scene, EVENING, 3, 11.0)],
-        "CP3": [level(scene, at("21:00"), 1, 11.0)],
-    }
-    (violation,) = judge(happened_by_hand(scene, pieces=pieces)).violations
-    base_kw = scene.night.base_load_kw[0]
-    assert (violation.limit, violation.start, violation.end) == ("transformer", at("21:00"), at("22:00"))
-    assert violation.excess_kw == pytest.approx(33.0 + base_kw - 25.0)
-
-
-def test_a_peak_between_two_edges_is_seen() -> None:
-    scene = a_scene()
-    begin, _ = bounds(scene)
-    start_s = (EVENING - begin).total_seconds()
-    rising = [Piece(start_s, start_s + 600, 0.0, 40.0, 0)]
-    assert len(judge(happened_by_hand(scene, pieces={"CP1": rising})).violations) == 1
-
-
-def test_the_building_alone_above_a_limit_is_nobodys_fault() -> None:
-    scene = a_scene(BaseLoad(at=time(20), kw=30, minutes=60))
-    verdict = judge(happened_by_hand(scene, pieces={"CP1": [level(scene, EVENING, 1, 5.0)]}))
-    assert verdict.violations == ()
-
-
-def test_a_jump_of_the_building_must_be_answered_soon() -> None:
-    """20 kW beside 10 kW are above 25 kW; there is time to see it and to lower, and no more than that."""
-    scene = a_scene(BaseLoad(at=time(20), kw=20, minutes=60))
-    (violation,) = judge(happened_by_hand(scene, pieces={"CP1": [level(scene, EVENING, 1, 10.0)]})).violations
-    assert violation.start == EVENING + REACTION
-
-
-def test_a_cut_that_was_announced_has_no_excuse() -> None:
-    cut = Cut(at=time(20), to_kw=8, minutes=60, notice_minutes=180)
-    scene = a_scene(cut)
-    (violation,) = judge(happened_by_hand(scene, pieces={"CP1": [level(scene, EVENING, 2, 10.0)]})).violations
-    assert (violation.start, violation.end) == (EVENING, at("21:00"))
-
-
-@pytest.mark.parametrize(("secured", "violations"), [(0, 0), (1, 1)])
-def test_a_depot_that_is_to_be_secure_has_no_excuse_for_one_that_forgets(
-    secured: int, violations: int
-) -> None:
-    made = a_planned_night(secure_against_forgetful=secured, transformer_limit_kw=60.0)
-    scene = a_scene(Reboot(charger="CP2", at=time(20), forgets=True), made=made)
-    pieces = {"CP1": [level(scene, EVENING, 1, 55.0)], "CP2": [level(scene, EVENING, 1 / 60, 11.0)]}
-    assert len(judge(happened_by_hand(scene, pieces=pieces)).violations) == violations
-
-
-def test_a_charger_that_obeys_nobody_must_be_made_room_for() -> None:
-    scene = a_scene(Refuses(charger="CP2"))
-    alone = {"CP2": [level(scene, EVENING, 1, 11.0)]}
-    beside = {**alone, "CP1": [level(scene, EVENING, 1, 20.0)]}
-    assert judge(happened_by_hand(scene, pieces=alone)).violations == ()
-    assert len(judge(happened_by_hand(scene, pieces=beside)).violations) == 1
 
 
 def test_who_could_have_been_ready_and_was_not_is_missing() -> None:
