@@ -80,7 +80,7 @@ def _visits_match(plan: Plan, night: Night) -> Iterator[str]:
 
 
 def _window(facts: Facts) -> Iterator[str]:
-    for row, step in np.argwhere((facts.power_kw != 0) & (facts.hours == 0)).tolist():
+    for row, step in np.argwhere((facts.power_kw != 0) & (facts.presence_h == 0)).tolist():
         yield f"{facts.vehicles[row].id} draws {facts.power_kw[row, step]} kW at {facts.at(step)} and is not there"
 
 
@@ -167,7 +167,7 @@ def _charge_curve(facts: Facts) -> Iterator[str]:
         gained_percent = 100.0 * kept_kwh / facts.battery_kwh[rows, None]
         soc_percent = facts.arrival_soc_percent[rows, None] + gained_percent
         takes_kw = np.interp(soc_percent, curve.soc_percent, curve.max_kw)
-        over = (facts.hours[rows] > 0) & (facts.battery_kw[rows] > takes_kw + LIMIT_TOLERANCE_KW)
+        over = (facts.presence_h[rows] > 0) & (facts.battery_kw[rows] > takes_kw + LIMIT_TOLERANCE_KW)
         for place, step in np.argwhere(over).tolist():
             row, at = rows[place], facts.clock(facts.since_s[rows[place], step])
             given = f"{facts.vehicles[row].id} is given {facts.battery_kw[row, step]:.3f} kW at {at}"
@@ -207,7 +207,7 @@ def _money(facts: Facts) -> Iterator[str]:
 def _energy_cost(facts: Facts) -> float:
     """Money for what is drawn; what the roof gives beyond the base load costs its export price."""
     night = facts.night
-    drawn_kwh = (facts.power_kw * facts.hours).sum(axis=0)
+    drawn_kwh = (facts.power_kw * facts.presence_h).sum(axis=0)
     surplus_kw = np.maximum(0.0, night.pv_kw - night.base_load_kw)
     unsold_kwh = np.minimum(drawn_kwh, surplus_kw * facts.plan.horizon.step_s / 3600.0)
     bought = night.import_price_per_kwh * (drawn_kwh - unsold_kwh)

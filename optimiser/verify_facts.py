@@ -20,7 +20,7 @@ class Facts:
 
     One entry per visit (V,) have ``vehicles`` to ``begins_s``, when its preconditioning begins. Of shape (V, T) are
     grid-side and battery-side power, ``since_s`` and ``until_s`` (while the vehicle is there in a step, for so many
-    ``hours``), and what is charged and what preconditioning has taken until then, both on the battery side.
+    ``presence_h`` hours), and what is charged and what preconditioning has taken until then, both on the battery side.
     """
 
     plan: Plan
@@ -36,7 +36,7 @@ class Facts:
     battery_kw: FloatArray
     since_s: FloatArray
     until_s: FloatArray
-    hours: FloatArray
+    presence_h: FloatArray
     charged_kwh: FloatArray
     taken_kwh: FloatArray
 
@@ -94,7 +94,7 @@ def worked_out(plan: Plan, depot: Depot, night: Night) -> Facts:
         battery_kw=battery_kw,
         since_s=since_s,
         until_s=until_s,
-        hours=hours,
+        presence_h=hours,
         charged_kwh=np.cumsum(battery_kw * hours, axis=1),
         taken_kwh=taken_kwh,
     )
