@@ -10,8 +10,20 @@ Times of day are the depot's, of the night that is rehearsed. What a fault makes
 """
 
 from dispatch.rehearsal.faults.base import Fault, line_of
-from dispatch.rehearsal.faults.chargers import Offline, Reboot, Refuses
-from dispatch.rehearsal.faults.processes import Silent
+from dispatch.rehearsal.faults.chargers import (
+    Behaves,
+    ClockOff,
+    Foreign,
+    HalfApplies,
+    Ignores,
+    Misreads,
+    Offline,
+    Reboot,
+    Refuses,
+    Stale,
+    Wake,
+)
+from dispatch.rehearsal.faults.processes import DispatcherDies, GatewayDies, Silent
 from dispatch.rehearsal.faults.reading import KINDS, load_faults
 from dispatch.rehearsal.faults.site import BaseLoad, Cut, MeterLost
 from dispatch.rehearsal.faults.vehicles import (
@@ -30,11 +42,19 @@ __all__ = [
     "KINDS",
     "Absent",
     "BaseLoad",
+    "Behaves",
+    "ClockOff",
     "Cut",
+    "DispatcherDies",
     "Early",
     "Fault",
+    "Foreign",
+    "GatewayDies",
+    "HalfApplies",
+    "Ignores",
     "Late",
     "MeterLost",
+    "Misreads",
     "Offline",
     "OtherPhases",
     "OtherSoc",
@@ -42,8 +62,10 @@ __all__ = [
     "Refuses",
     "Silent",
     "Sleeps",
+    "Stale",
     "Stranger",
     "Swapped",
+    "Wake",
     "WrongBay",
     "line_of",
     "load_faults",

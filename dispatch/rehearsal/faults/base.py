@@ -54,4 +54,6 @@ def yaml_of(value: object) -> str:
     """A value of a fault as a planner writes it."""
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, list):
+        return f"[{', '.join(map(yaml_of, value))}]"
     return f"{value:g}" if isinstance(value, float) else str(value)

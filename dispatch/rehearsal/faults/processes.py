@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from dispatch.rehearsal.faults.base import Fault, TimeOfDay
+from dispatch.rehearsal.faults.base import Fault, Minutes, TimeOfDay
 
 
 class Silent(Fault):
@@ -17,4 +17,20 @@ class Silent(Fault):
     ticks: int = Field(default=3, ge=1, le=96)
 
 
-KINDS: tuple[type[Fault], ...] = (Silent,)
+class GatewayDies(Fault):
+    """The gateway is killed, without a good-bye, and started anew after a while."""
+
+    word: ClassVar[str] = "gateway-killed"
+    at: TimeOfDay
+    minutes: Minutes = 1
+
+
+class DispatcherDies(Fault):
+    """The dispatcher is killed while it waits for the answer to its so-many-th request from a time on."""
+
+    word: ClassVar[str] = "dispatcher-killed"
+    at: TimeOfDay
+    request: int = Field(default=1, ge=1, le=10_000)
+
+
+KINDS: tuple[type[Fault], ...] = (Silent, GatewayDies, DispatcherDies)

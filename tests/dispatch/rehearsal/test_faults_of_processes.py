@@ -1,0 +1,99 @@
+"""Gateway, dispatcher and cron can end: their lines, and that a night goes on with those that come after them."""
+
+from __future__ import annotations
+
+from datetime import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dispatch.ocpp16.speaker import Speaker16
+from dispatch.rehearsal.faults import DispatcherDies, Fault, GatewayDies, load_faults
+from dispatch.rehearsal.happened import Happened
+from dispatch.rehearsal.keeper import Gear
+from dispatch.rehearsal.verdict import judge
+from tests.builders import at
+from tests.dispatch.rehearsal.rehearsal_builders import played
+
+
+def read(line: str, folder: Path) -> Fault:
+    path = folder / "faults.yaml"
+    path.write_text(f"- {line}\n", "utf-8")
+    (fault,) = load_faults(path)
+    return fault
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "gateway-killed: {at: 01:00}",
+        "gateway-killed: {at: 01:00, minutes: 30}",
+        "dispatcher-killed: {at: 22:00, request: 17}",
+        "silent: {at: 01:00, ticks: 5}",
+    ],
+)
+def test_a_line_prints_as_it_is_written(line: str, tmp_path: Path) -> None:
+    assert str(read(line, tmp_path)) == line
+
+
+def told_between(happened: Happened, begin: str, end: str) -> list[str]:
+    return [f"{told.at:%H:%M}" for told in happened.told if at(begin) <= told.at < at(end)]
+
+
+@pytest.mark.parametrize("gear", ["memory", "sockets"])
+def test_a_night_goes_on_with_the_gateway_that_comes_after_a_killed_one(gear: Gear) -> None:
+    happened = played(GatewayDies(at=time(1), minutes=30), gear=gear)
+    assert told_between(happened, "01:00", "01:30") == []
+    assert told_between(happened, "01:30", "01:35")  # who connects anew is looked at
+    assert judge(happened).broken == frozenset()
+
+
+def test_nothing_that_was_answered_is_lost_with_a_gateway() -> None:
+    for minute in (0, 15, 30):  # with what is sampled just then
+        assert played(GatewayDies(at=time(2, minute))).lost_entries == 0
+
+
+def test_a_dispatcher_that_dies_in_a_request_says_nothing_and_the_next_one_goes_on() -> None:
+    """Its requests of the evening are counted from the first tick on: every one of them is once its last."""
+    for request in (1, 4, 7, 10):
+        happened = played(DispatcherDies(at=time(17), request=request))
+        assert judge(happened).broken == frozenset()
+
+
+def test_a_tick_that_was_killed_has_said_nothing() -> None:
+    undisturbed, killed = played(), played(DispatcherDies(at=time(22, 30), request=1))
+    assert told_between(undisturbed, "22:50", "23:10")
+    assert not told_between(killed, "22:50", "23:10")
+    assert told_between(killed, "23:50", "00:10")
+
+
+def test_a_crash_is_told_with_its_words_and_the_night_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def crashes(*_: object, **__: object) -> None:
+        raise KeyError("CP9")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("dispatch.rehearsal.cron.tick", crashes)
+        happened = played()
+    assert happened.crashes[0].startswith("the tick of ")
+    assert "KeyError: 'CP9' (test_faults_of_processes.py, crashes)" in happened.crashes[0]
+    assert "crash" in judge(happened).broken
+
+
+def test_a_session_that_crashes_is_told_and_its_charger_connects_anew(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    meter_values, defects = Speaker16._meter_values, [ValueError("a defect")]
+
+    def crashes_once(*args: Any) -> dict[str, Any]:
+        if defects:
+            raise defects.pop()
+        return meter_values(*args)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Speaker16, "_meter_values", crashes_once)
+        happened = played()
+    (crash,) = happened.crashes
+    assert crash.startswith("the gateway, serving CP")
+    assert "ValueError: a defect" in crash
+    assert judge(happened).broken == {"crash"}
