@@ -77,12 +77,20 @@ def machines(
     ]
     if problems:
         raise SimulationError("\n".join(problems))
+    personas_of = {charger.id: characters.get(charger.id, Persona()) for charger in depot.chargers}
     return tuple(
         VERSIONS[charger.ocpp](
             charger=charger,
-            stays=_stays(depot, night, charger, arrival_socs, sleeps_after_s or {}),
+            stays=_stays(
+                depot,
+                night,
+                charger,
+                arrival_socs,
+                sleeps_after_s or {},
+                ahead_s=personas_of[charger.id].clock_skew_s,
+            ),
             voltage_v=depot.site.voltage_v,
-            persona=characters.get(charger.id, Persona()),
+            persona=personas_of[charger.id],
             meter_interval_s=meter_interval_s,
         )
         for charger in depot.chargers
@@ -137,18 +145,22 @@ def _stays(
     charger: Charger,
     arrival_socs: Mapping[str, float],
     sleeps_after_s: Mapping[str, float],
+    *,
+    ahead_s: float,
 ) -> dict[int, list[Stay]]:
+    """Who comes to a charger when, on its own clock: vehicles do not keep to a clock that is wrong."""
+    ahead = timedelta(seconds=ahead_s)
     stays: dict[int, list[Stay]] = {connector.id: [] for connector in charger.connectors}
     lead = timedelta(minutes=depot.policy.precondition_minutes)
     for visit in night.visits:
         if visit.charger_id == charger.id:
             stay = Stay(
                 vehicle=depot.vehicle(visit.vehicle_id),
-                arrival=visit.arrival,
-                departure=visit.departure,
+                arrival=visit.arrival + ahead,
+                departure=visit.departure + ahead,
                 arrival_soc_percent=arrival_socs.get(visit.vehicle_id, visit.arrival_soc_percent),
                 precondition_kwh=visit.precondition_kwh,
-                preconditioned_from=max(visit.arrival, visit.departure - lead)
+                preconditioned_from=max(visit.arrival, visit.departure - lead) + ahead
                 if visit.precondition_kwh > 0
                 else None,
                 sleeps_after_s=sleeps_after_s.get(visit.vehicle_id),
