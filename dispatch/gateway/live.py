@@ -21,7 +21,16 @@ from dispatch.events import (
 )
 from dispatch.gateway.intake import Intake
 from dispatch.journal import Journal
-from dispatch.station import ChargerState, ConnectorState, LiveState, MeterReading, Transaction, TransactionId
+from dispatch.station import (
+    ChargerState,
+    ConnectorState,
+    LiveState,
+    MeterReading,
+    SiteReading,
+    Transaction,
+    TransactionId,
+    VehicleReading,
+)
 from dispatch.store.entries import Message
 
 Clock = Callable[[], datetime]
@@ -45,6 +54,8 @@ class LiveDepot:
         self._changed = asyncio.Event()
         self._changed_at = datetime.min.replace(tzinfo=UTC)
         self._is_closed = False
+        self._site: SiteReading | None = None
+        self._vehicles: dict[str, VehicleReading] = {}
         ended = journal.events(since=clock() - REMEMBERED, kinds=("transaction_ended",))
         self._ended = {(e.charger_id, e.transaction_id) for e in ended if isinstance(e, TransactionEnded)}
         self._lost: dict[tuple[str, TransactionId], tuple[Transaction, datetime]] = {}
@@ -60,7 +71,27 @@ class LiveDepot:
 
     def state(self) -> LiveState:
         """The state of all chargers now."""
-        return LiveState(now=self._clock(), chargers=tuple(self._chargers.values()))
+        return LiveState(
+            now=self._clock(),
+            chargers=tuple(self._chargers.values()),
+            site=self._site,
+            vehicles=tuple(self._vehicles.values()),
+        )
+
+    def tell_site(self, reading: SiteReading) -> None:
+        """Take in what the site's meter shows. It is not kept: after a restart nothing is known of it."""
+        reading = reading.model_copy(update={"at": min(reading.at, self._clock())})
+        if self._site is None or reading.at >= self._site.at:
+            self._site = reading
+            self._has_changed(self._clock())
+
+    def tell_vehicle(self, reading: VehicleReading) -> None:
+        """Take in what a vehicle's telematics say; that is not kept either."""
+        reading = reading.model_copy(update={"at": min(reading.at, self._clock())})
+        known = self._vehicles.get(reading.vehicle_id)
+        if known is None or reading.at >= known.at:
+            self._vehicles[reading.vehicle_id] = reading
+            self._has_changed(self._clock())
 
     def keep(self, message: Message) -> None:
         """Write a raw message down soon."""
@@ -108,7 +139,10 @@ class LiveDepot:
 
     def _take_in(self, event: StationEvent) -> None:
         self._apply(event)
-        self._changed_at = event.received_at
+        self._has_changed(event.received_at)
+
+    def _has_changed(self, at: datetime) -> None:
+        self._changed_at = at
         self._wake()
 
     def _wake(self) -> None:
@@ -177,7 +211,10 @@ class LiveDepot:
         if not self.has_ended(event.charger_id, event.transaction_id):
             self._open[event.charger_id][event.transaction_id] = event
         transaction = Transaction(
-            transaction_id=event.transaction_id, id_tag=event.id_tag, started_at=event.at
+            transaction_id=event.transaction_id,
+            id_tag=event.id_tag,
+            started_at=event.at,
+            meter_start_kwh=event.meter_start_kwh,
         )
         self._begin(event.charger_id, event.connector_id, transaction)
 

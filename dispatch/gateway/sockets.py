@@ -17,13 +17,15 @@ from dispatch.station import (
     ProfileFilter,
     RateUnit,
     Reply,
+    SiteReading,
     StationProfile,
+    VehicleReading,
 )
 
 
 @dataclass(frozen=True, kw_only=True)
 class SocketStations:
-    """Implements :class:`dispatch.station.Stations`; ``sessions`` are the chargers that are connected now."""
+    """Implements :class:`dispatch.station.Stations` and ``Listener``; ``sessions`` are the chargers that are connected now."""
 
     sessions: Mapping[str, Session]
     live_depot: LiveDepot
@@ -32,6 +34,14 @@ class SocketStations:
     async def live(self) -> LiveState:
         """The state of all chargers now."""
         return self.live_depot.state()
+
+    async def tell_site(self, reading: SiteReading) -> None:
+        """Take in what the site's meter shows."""
+        self.live_depot.tell_site(reading)
+
+    async def tell_vehicle(self, reading: VehicleReading) -> None:
+        """Take in what a vehicle's telematics say."""
+        self.live_depot.tell_vehicle(reading)
 
     async def set_profile(self, charger_id: str, profile: StationProfile) -> Reply:
         """Install a profile. Raises UnsendableError for one that must not be sent in the charger's OCPP version."""
