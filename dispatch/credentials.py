@@ -175,8 +175,16 @@ def write_credentials(path: Path, credentials: Mapping[str, HashedPassword]) -> 
 
 
 def _scrypt(password: bytes, *, salt: bytes, cost: int) -> bytes:
+    # The length goes first, as scrypt takes a password and the same one with zeros at its end for equal (HMAC fills
+    # its keys up with them), and keys of 20 bytes may end so.
     return hashlib.scrypt(
-        password, salt=salt, n=cost, r=BLOCK_SIZE, p=1, maxmem=MEMORY_BYTES, dklen=DIGEST_BYTES
+        len(password).to_bytes(4, "big") + password,
+        salt=salt,
+        n=cost,
+        r=BLOCK_SIZE,
+        p=1,
+        maxmem=MEMORY_BYTES,
+        dklen=DIGEST_BYTES,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import ssl
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -180,9 +181,12 @@ async def a_charge_point(
     path: str | None = None,
     configuration: Sequence[Mapping[str, Any]] = (),
     variables: Sequence[Mapping[str, Any]] = (),
+    tls: ssl.SSLContext | None = None,
 ) -> AsyncIterator[ChargePoint]:
+    scheme = "ws" if tls is None else "wss"
     async with connect(
-        f"ws://{gateway.ocpp}/{path if path is not None else quote(charger_id, safe='')}",
+        f"{scheme}://{gateway.ocpp}/{path if path is not None else quote(charger_id, safe='')}",
+        ssl=tls,
         subprotocols=None if subprotocols is None else [Subprotocol(name) for name in subprotocols],
         additional_headers=basic(charger_id, password or f"password-of-{charger_id}"),
         compression=None,
