@@ -4,38 +4,37 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import date
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 
-from dispatch import api, gateway, report
+from dispatch import api, gateway
 from dispatch.audit.command import audit_command
 from dispatch.charger import CapabilityError
 from dispatch.chargers_command import chargers_app
 from dispatch.credentials_command import credentials_app
-from dispatch.decide import Write
+from dispatch.dispatch_command import dispatch_command
 from dispatch.gateway_command import gateway_command
 from dispatch.journal import Journal, JournalError, has_journal, open_journal
 from dispatch.known import capabilities_of, check_charger
-from dispatch.overnight import preview, tick
+from dispatch.lease import LeaseHeldError
 from dispatch.preview_command import preview_command
-from dispatch.profiles_json import payload_document, render_profiles
+from dispatch.profiles_json import render_profiles
 from dispatch.rehearsal.command import rehearse_command
 from dispatch.report_command import report_command
 from dispatch.simulate_command import simulate_command
 from dispatch.simulator.depot import SimulationError
-from dispatch.station import StationsUnreachableError
+from dispatch.site import Site
+from dispatch.station import LeaseLostError, StationsUnreachableError
 from dispatch.tls import TlsError
 from optimiser.cli import AsJson, ExitCode, Folder, register
 from optimiser.depot import Depot
-from optimiser.inputs import InputError, Problem, load_depot, load_folder, night_containing
-from optimiser.night import Night as PlannedNight
+from optimiser.inputs import InputError, Problem, load_depot
 from optimiser.plan import Plan
 from optimiser.terminal import Terminal
 from optimiser.what_if_command import register as register_what_if
@@ -108,36 +107,6 @@ Night = Annotated[
 ]
 
 
-@app.command("dispatch")
-def dispatch_command(
-    folder: Folder,
-    night: Night = None,
-    *,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the payloads, send nothing.")] = False,
-    as_json: AsJson = False,
-) -> None:
-    """One tick: re-plan if needed, send what differs in safe order, read back, compare with the meters."""
-    terminal = Terminal(as_json=as_json)
-    _run(terminal, folder, lambda: dispatch(terminal, folder, night=night, dry_run=dry_run))
-
-
-def dispatch(terminal: Terminal, folder: Path, *, night: str | None, dry_run: bool) -> ExitCode:
-    """One tick, or a look at what it would send; prints the table of connectors."""
-
-    async def work(
-        depot: Depot, read: PlannedNight, plan: Plan, *, journal: Journal, stations: api.ApiStations
-    ) -> ExitCode:
-        if dry_run:
-            return _say_writes(
-                terminal, depot, plan, await preview(depot, read, plan, journal=journal, stations=stations)
-            )
-        with terminal.working(f"sending the night of {read.date} to {len(depot.chargers)} chargers"):
-            found = await tick(depot, read, plan, journal=journal, stations=stations)
-        return _say_report(terminal, found)
-
-    return _with_stations(folder, night, work, role=api.Role.DISPATCH)
-
-
 @app.command("audit")
 def audit(
     folder: Folder,
@@ -150,73 +119,25 @@ def audit(
 ) -> None:
     """Compare what is installed on every charger with what should be; name what is foreign or stale."""
     terminal = Terminal(as_json=as_json)
-    work = partial(audit_command, terminal, clear_foreign=clear_foreign)
+    work = partial(audit_command, terminal, named=night, clear_foreign=clear_foreign)
     role = api.Role.ADMIN if clear_foreign else api.Role.READ
-    _run(terminal, folder, lambda: _with_stations(folder, night, work, role=role))
+    _run(terminal, folder, lambda: _at_work(folder, work, role=role))
 
 
-def _with_stations(
-    folder: Path, named: str | None, work: Callable[..., Awaitable[ExitCode]], *, role: api.Role
-) -> ExitCode:
-    """Do some work on a night with a stored plan: with depot, night and plan, ``journal`` and ``stations``."""
+def _at_work(folder: Path, work: Callable[[Site], Awaitable[ExitCode]], *, role: api.Role) -> ExitCode:
+    """Do some work on a depot's chargers, over the gateway that runs for its folder."""
     depot = with_known_chargers(load_depot(folder))
     reached = _stations(depot, folder, role)
     journal = _open_journal(depot, folder)
 
     async def run() -> ExitCode:
         async with reached as stations:
-            night: date | str | None = named
-            if night is None:
-                night = night_containing(depot, (await stations.live()).now)
-            _, read = load_folder(folder, night)
-            plan = journal.latest_plan(read.date)
-            if plan is None:
-                raise _input_error(
-                    str(folder),
-                    found=f"no stored plan for the night of {read.date}",
-                    allowed=f"a night that has been planned: depot plan {folder} --night {read.date}",
-                )
-            return await work(depot, read, plan, journal=journal, stations=stations)
+            return await work(Site(folder=folder, depot=depot, journal=journal, stations=stations))
 
     try:
         return asyncio.run(run())
     finally:
         journal.close()
-
-
-def _say_writes(terminal: Terminal, depot: Depot, plan: Plan, writes: Sequence[Write]) -> ExitCode:
-    commands: list[dict[str, Any]] = [
-        {
-            "charger_id": write.place.charger_id,
-            "connector_id": write.place.connector_id,
-            **payload_document(wanted, ocpp=depot.charger(write.place.charger_id).ocpp),
-        }
-        for write in writes
-        for wanted in write.profiles
-    ]
-    for command in commands:
-        payload = json.dumps(command["payload"])
-        terminal.say(f"{command['charger_id']} {command['layer']}: {command['action']} {payload}")
-    terminal.say(f"{len(commands)} profiles would be sent")
-    terminal.document({"night": plan.night.isoformat(), "dry_run": True, "commands": commands})
-    return ExitCode.GOOD
-
-
-def _say_report(terminal: Terminal, found: report.NightReport) -> ExitCode:
-    terminal.table(report.HEADERS, report.table_rows(found))
-    for line in report.summary(found):
-        terminal.say(line)
-    code = _exit_code(found)
-    terminal.document(report.document(found) | {"exit_code": int(code)})
-    return code
-
-
-def _exit_code(found: report.NightReport) -> ExitCode:
-    if not found.is_reachable:
-        return ExitCode.UNREACHABLE
-    if found.was_refused:
-        return ExitCode.REFUSED
-    return ExitCode.NEEDS_A_PERSON if found.needs_a_person else ExitCode.GOOD
 
 
 def _run(terminal: Terminal, folder: Path, action: Callable[[], ExitCode]) -> NoReturn:
@@ -247,6 +168,11 @@ def _run(terminal: Terminal, folder: Path, action: Callable[[], ExitCode]) -> No
         )
         terminal.complain(f"with {folder}", [problem])
         code = ExitCode.UNREACHABLE
+    except (LeaseHeldError, LeaseLostError) as error:
+        # Not 4: no limit has been looked at. What is needed, to be the only writer, could not be had; next time it may.
+        problem = Problem(where="lease", found=str(error), allowed="one writer at a time: wait for its end")
+        terminal.complain(f"with {folder}", [problem])
+        code = ExitCode.UNREACHABLE
     raise typer.Exit(code)
 
 
@@ -274,6 +200,13 @@ def _input_error(where: str, *, found: str, allowed: str) -> InputError:
 
 app.command("gateway")(
     gateway_command(run=_run, with_known_chargers=with_known_chargers, open_journal=_open_journal)
+)
+app.command("dispatch")(
+    dispatch_command(
+        run=_run,
+        at_work=partial(_at_work, role=api.Role.DISPATCH),
+        with_known_chargers=with_known_chargers,
+    )
 )
 app.command("simulate")(simulate_command(run=_run))
 app.add_typer(credentials_app(run=_run), name="credentials")

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from dispatch.address import Address
 from dispatch.api.questions import (
+    LEASE_HEADER,
     LONGEST_WAIT_S,
     CompositeQuestion,
     MeterQuestion,
@@ -22,6 +23,7 @@ from dispatch.api.questions import (
 from dispatch.station import (
     CompositeReply,
     InstalledReply,
+    LeaseLostError,
     LiveState,
     ProfileFilter,
     RateUnit,
@@ -64,6 +66,10 @@ class ApiStations:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._client.aclose()
+
+    def write_under(self, lease_token: int) -> None:
+        """Ask for changes under a lease of the depot, from now on."""
+        self._client.headers[LEASE_HEADER] = str(lease_token)
 
     async def live(self) -> LiveState:
         """The state of all chargers now."""
@@ -143,6 +149,8 @@ class ApiStations:
             raise StationsUnreachableError(f"{where} refuses the token")
         if response.status_code == httpx.codes.FORBIDDEN:
             raise StationsUnreachableError(f"{where} refuses the token: {response.json().get('detail')}")
+        if response.status_code == httpx.codes.CONFLICT:
+            raise LeaseLostError(f"{where} lets nothing through: {response.json().get('detail')}")
         if response.status_code == httpx.codes.UNPROCESSABLE_ENTITY:
             raise UnsendableError(f"{where} cannot send this: {response.text}")
         try:

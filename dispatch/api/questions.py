@@ -6,6 +6,8 @@ from pydantic import Field
 
 from dispatch.station import RateUnit, StationProfile, Value
 
+LEASE_HEADER = "Depot-Lease"
+"""Under which lease of the depot a change is asked for: its token."""
 LONGEST_WAIT_S = 3600.0
 """Longest time for which a change is waited for in one request. [s]"""
 

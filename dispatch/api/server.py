@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import Annotated, Any
 
 import uvicorn
-from fastapi import APIRouter, Depends, FastAPI, HTTPException, Query, Request
+from fastapi import APIRouter, Depends, FastAPI, Header, HTTPException, Query, Request
 from fastapi.responses import JSONResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import AwareDatetime
@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dispatch.address import Address
 from dispatch.api.questions import (
+    LEASE_HEADER,
     LONGEST_WAIT_S,
     CompositeQuestion,
     MeterQuestion,
@@ -45,7 +46,16 @@ MOST_BODY_BYTES = 2**20
 BEARER = HTTPBearer(auto_error=False, description="A token of the gateway, from its file")
 
 
-def create_app(stations: Stations, *, tokens: ApiTokens) -> FastAPI:
+MayWrite = Callable[[int | None], bool]
+"""Whether a change may be asked for under a lease, or under none."""
+
+
+def anybody_may(_lease_token: int | None) -> bool:
+    """For stations that nobody has a lease of."""
+    return True
+
+
+def create_app(stations: Stations, *, tokens: ApiTokens, may_write: MayWrite = anybody_may) -> FastAPI:
     """The API over some stations, for requests with one of these tokens. Its document is at /v1/openapi.json."""
     app = FastAPI(
         title="depot gateway",
@@ -57,6 +67,10 @@ def create_app(stations: Stations, *, tokens: ApiTokens) -> FastAPI:
         responses={
             401: {"model": Refused, "description": "No token, or none that is known"},
             403: {"model": Refused, "description": "The token's role does not allow this"},
+            409: {
+                "model": Refused,
+                "description": "A change under no lease of the depot, or under an older one",
+            },
             413: {"model": Refused, "description": "A body that is too large"},
         },
     )
@@ -71,6 +85,8 @@ def create_app(stations: Stations, *, tokens: ApiTokens) -> FastAPI:
         APIRouter(prefix="/v1", tags=[role.name.lower()], dependencies=[_needs(role, tokens)])
         for role in (Role.READ, Role.DISPATCH, Role.ADMIN)
     )
+    for router in (dispatching, administering):
+        router.dependencies.append(_needs_lease(may_write))
     _add_questions(reading, stations)
     _add_writing(dispatching, stations)
     _add_upkeep(administering, stations)
@@ -93,6 +109,17 @@ def _needs(role: Role, tokens: ApiTokens) -> Any:
             raise HTTPException(401, "wrong or missing token", headers={"WWW-Authenticate": "Bearer"})
         if found < role:
             raise HTTPException(403, f"needs a token of the role {role.name.lower()}")
+
+    return Depends(check)
+
+
+def _needs_lease(may_write: MayWrite) -> Any:
+    """Lets in only requests of whoever may write to the chargers now."""
+
+    async def check(given: Annotated[int | None, Header(alias=LEASE_HEADER)] = None) -> None:
+        if not may_write(given):
+            what = "no lease" if given is None else f"the lease {given}"
+            raise HTTPException(409, f"{what} of the depot allows to write now: somebody else has it")
 
     return Depends(check)
 
@@ -218,7 +245,12 @@ class _Server(uvicorn.Server):
 
 @asynccontextmanager
 async def serving_api(
-    stations: Stations, *, address: Address, tokens: ApiTokens, key_pair: KeyPair | None = None
+    stations: Stations,
+    *,
+    address: Address,
+    tokens: ApiTokens,
+    key_pair: KeyPair | None = None,
+    may_write: MayWrite = anybody_may,
 ) -> AsyncIterator[Address]:
     """Serve the API for as long as the block lasts; yields where it listens. With ``key_pair``, encrypted.
 
@@ -229,7 +261,7 @@ async def serving_api(
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
     with socket.create_server((address.host, address.port), family=family) as listener:
         config = uvicorn.Config(
-            create_app(stations, tokens=tokens),
+            create_app(stations, tokens=tokens, may_write=may_write),
             log_config=None,
             access_log=False,
             lifespan="off",

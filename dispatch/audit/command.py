@@ -2,38 +2,35 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from dispatch.audit.facts import ChargerFacts, Found, Kind
 from dispatch.audit.inspection import Attempt, Inspection, inspect_depot
-from dispatch.journal import Journal
 from dispatch.overnight.facts import OUTDATED
-from dispatch.station import Outcome, Stations
+from dispatch.site import Site
+from dispatch.station import Outcome
 from dispatch.validate import Difference
 from optimiser.cli import ExitCode
-from optimiser.depot import Depot
-from optimiser.night import Night
-from optimiser.plan import Plan
 from optimiser.terminal import Terminal
 
 HEADERS = ("connector", "id", "is", "")
 
 
 async def audit_command(
-    terminal: Terminal,
-    depot: Depot,
-    night: Night,
-    plan: Plan,
-    *,
-    journal: Journal,
-    stations: Stations,
-    clear_foreign: bool,
+    terminal: Terminal, site: Site, *, named: str | None, clear_foreign: bool
 ) -> ExitCode:
     """Look at every charger of a depot, remove what is foreign if that is wanted, and print what is found."""
-    with terminal.working(f"looking at {len(depot.chargers)} chargers"):
-        found = await inspect_depot(
-            depot, plan, journal=journal, stations=stations, clear_foreign=clear_foreign
-        )
+    night, plan = await site.planned_night(named)
+    looking = terminal.working(f"looking at {len(site.depot.chargers)} chargers")
+    look = partial(inspect_depot, site.depot, plan, stations=site.stations, clear_foreign=clear_foreign)
+    if clear_foreign:
+        async with site.writing("depot audit --clear-foreign") as journal:
+            with looking:
+                found = await look(journal=journal)
+    else:
+        with looking:
+            found = await look(journal=site.journal)
     terminal.table(HEADERS, [_row(one) for one in found.found])
     if night.inputs_sha256 != plan.inputs_sha256:
         terminal.say(OUTDATED)

@@ -9,6 +9,8 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import partial
 
 from websockets.asyncio.server import serve as serve_websockets
 
@@ -21,10 +23,12 @@ from dispatch.gateway.door import Door
 from dispatch.gateway.doorman import Doorman
 from dispatch.gateway.limits import UNKNOWN, Bucket
 from dispatch.gateway.live import Clock, LiveDepot
+from dispatch.gateway.reinstall import Reinstaller, reinstalling
 from dispatch.gateway.settings import Entrance
 from dispatch.gateway.sockets import SocketStations
 from dispatch.journal import Journal
 from dispatch.station import Stations
+from dispatch.store.leases import Leases
 from optimiser.depot import Depot
 
 log = logging.getLogger(__name__)
@@ -81,11 +85,16 @@ async def serve(
 ) -> None:
     """Run the endpoint and the API until cancelled, SIGTERM or SIGINT; then close all sockets and return.
 
+    Chargers are looked after: what one of them loses is put back.
+
     ``ready`` is set when both can be reached. Raises OSError where an address is taken.
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    async with running(depot, journal, entrance=entrance, api_tokens=api_tokens, clock=clock):
+    async with (
+        running(depot, journal, entrance=entrance, api_tokens=api_tokens, clock=clock) as gateway,
+        reinstalling(Reinstaller(depot=depot, journal=journal, stations=gateway.stations, clock=clock)),
+    ):
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
         if ready is not None:
@@ -180,7 +189,11 @@ async def running(
             proof_of_life_s=proof_of_life_s,
         ) as doors,
         api.serving_api(
-            doors.stations, address=entrance.api, tokens=api_tokens, key_pair=entrance.api_tls
+            doors.stations,
+            address=entrance.api,
+            tokens=api_tokens,
+            key_pair=entrance.api_tls,
+            may_write=partial(_may_write, Leases(engine=journal.engine)),
         ) as api_address,
     ):
         gateway = Gateway(ocpp=doors.ocpp, api=api_address, stations=doors.stations)
@@ -196,6 +209,11 @@ async def running(
         finally:
             # Sockets first: what waits for a charger's answer, also through the API, ends with them.
             doors.close()
+
+
+def _may_write(leases: Leases, lease_token: int | None) -> bool:
+    # A lease lasts in the world's time, also in a rehearsal.
+    return leases.may_write(lease_token, now=datetime.now(UTC))
 
 
 class _Sparing(logging.Filter):

@@ -17,13 +17,14 @@ from dispatch.address import Address
 from dispatch.api import ApiStations
 from dispatch.gateway import Gateway
 from dispatch.journal import Journal
+from dispatch.lease import Writer, holding, this_process
 from dispatch.overnight import tick
 from dispatch.report import NightReport, Row
 from dispatch.safety import Place
 from dispatch.simulator.charge_point import Timing
 from dispatch.simulator.depot import simulate
 from dispatch.simulator.persona import Persona
-from dispatch.station import LiveState, Stations
+from dispatch.station import LiveState
 from optimiser.depot import Depot, Policy
 from optimiser.night import Night
 from optimiser.plan import Plan
@@ -61,12 +62,15 @@ class Rehearsal:
     night: Night
     journal: Journal
     gateway: Gateway
-    stations: Stations
+    stations: ApiStations
 
     async def tick(self) -> NightReport:
         plan = self.journal.latest_plan(NIGHT)
         assert plan is not None
-        return await tick(self.depot, self.night, plan, journal=self.journal, stations=self.stations)
+        async with holding(self.journal, this_process(Writer.DISPATCHER, "a tick")) as leased:
+            assert leased.lease_token is not None
+            self.stations.write_under(leased.lease_token)
+            return await tick(self.depot, self.night, plan, journal=leased, stations=self.stations)
 
     async def until(self, wanted: Callable[[LiveState], bool]) -> LiveState:
         """The live state once it is as wanted."""

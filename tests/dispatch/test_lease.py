@@ -14,15 +14,16 @@ from pathlib import Path
 
 import pytest
 
+from dispatch.api import ApiStations
 from dispatch.evidence import Layer
 from dispatch.journal import Journal
 from dispatch.lease import LASTING, holding, this_process
 from dispatch.push import together
-from dispatch.station import LeaseLostError
+from dispatch.station import LeaseLostError, Outcome, ProfileFilter
 from dispatch.store.leases import Holder, LeaseHeldError, Leases, Writer
 from tests.builders import NIGHT
 from tests.dispatch.dispatch_builders import NOW, a_plan, a_profile
-from tests.dispatch.gateway_builders import a_journal
+from tests.dispatch.gateway_builders import TOKEN, a_gateway, a_journal
 
 ROOT = Path(__file__).parents[2]
 MINUTE = timedelta(minutes=1)
@@ -193,3 +194,32 @@ async def test_chargers_that_are_written_to_at_once_say_just_that_the_lease_was_
 
     with pytest.raises(LeaseLostError, match="the lease 1 was lost"):
         await together([lost(), lost()])
+
+
+async def test_a_gateway_lets_changes_through_only_under_the_newest_lease(
+    tmp_path: Path, journal: Journal
+) -> None:
+    async with (
+        a_gateway(tmp_path, journal=journal) as gateway,
+        ApiStations(gateway.api, token=TOKEN) as stations,
+    ):
+        profile = a_profile()
+        assert (await stations.set_profile("CP1", profile)).outcome is Outcome.NOT_CONNECTED
+        async with holding(journal, this_process(Writer.GATEWAY, "a test")) as older:
+            with pytest.raises(LeaseLostError, match="no lease of the depot allows to write now"):
+                await stations.set_profile("CP1", profile)
+            assert older.lease_token is not None
+            stations.write_under(older.lease_token)
+            assert (await stations.set_profile("CP1", profile)).outcome is Outcome.NOT_CONNECTED
+            async with holding(journal, this_process(Writer.DISPATCHER, "another test")):
+                for change in (
+                    stations.set_profile("CP1", profile),
+                    stations.clear_profile("CP1", 7),
+                    stations.clear_profiles("CP1", ProfileFilter()),
+                    stations.configure("CP1", "HeartbeatInterval", "60"),
+                    stations.start_transaction("CP1", connector_id=1, id_tag="TAG1"),
+                    stations.reset("CP1"),
+                ):
+                    with pytest.raises(LeaseLostError, match="the lease 1 of the depot"):
+                        await change
+                assert (await stations.live()).chargers
