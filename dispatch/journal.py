@@ -1,7 +1,7 @@
 """The store: plans, raw messages, events, commands and evidence. The only file that writes it.
 
-One SQLite file in the depot's folder serves the gateway and the dispatcher at once. Nothing is ever changed
-but the answer of a command: what was written before a crash is what is found after it.
+One SQLite file in the depot's folder, or a PostgreSQL database, serves the gateway and the dispatcher at once. Nothing
+is ever changed but the answer of a command: what was written before a crash is what is found after it.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from dispatch.station import Reply, StationProfile
 from dispatch.store.entries import Entry, insert_entries
 from dispatch.store.leases import require_newest
 from dispatch.store.ledger import Ledger, command_of, read_ledger
+from dispatch.store.opening import JournalError, StoreAwayError, open_store
 from dispatch.store.tables import (
     COMMAND_COLUMNS,
     COMMANDS,
@@ -37,15 +38,12 @@ from dispatch.store.tables import (
     TRANSACTION_IDS,
     UNANSWERED,
     WRITING,
-    open_store,
 )
 from optimiser.plan import Plan
 
+__all__ = ["Journal", "JournalError", "PlanKind", "StoreAwayError", "has_journal", "open_journal"]
+
 PlanKind = Literal["plan", "replan"]
-
-
-class JournalError(Exception):
-    """The store cannot be opened."""
 
 
 _EVENT: TypeAdapter[StationEvent] = TypeAdapter(StationEvent)
@@ -286,14 +284,12 @@ class Journal:
 
 
 def open_journal(store_url: str, folder: Path) -> Journal:
-    """The journal at an SQLAlchemy URL, made if it is not there; a SQLite path is relative to the folder.
+    """The journal at an SQLAlchemy URL, made or migrated where need be; a SQLite path is relative to the folder.
 
-    Raises :class:`JournalError`.
+    Raises :class:`JournalError`; it, and every method of the journal, raises
+    :class:`dispatch.store.opening.StoreAwayError` for a store that cannot be read or written now.
     """
-    try:
-        return Journal(engine=open_store(store_url, folder))
-    except (sa.exc.SQLAlchemyError, ImportError) as error:
-        raise JournalError(f"store {store_url}: cannot be opened: {error}") from error
+    return Journal(engine=open_store(store_url, folder))
 
 
 def has_journal(store_url: str, folder: Path) -> bool:

@@ -1,18 +1,15 @@
-"""The tables of the store, and how the file that holds them is opened. Writes nothing."""
+"""The tables of the store, and the questions that are asked of every charger. Writes nothing."""
 
 from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
 from dispatch.station import Outcome
 
-BUSY_TIMEOUT_S = 15.0
-"""How long one process waits for the other one's write; a write takes milliseconds. [s]"""
 WRITING = {"begin_immediate": True}
 """Execution options of an engine that writes: it takes the lock at once.
 
@@ -86,6 +83,7 @@ EVENTS = sa.Table(
     sa.Column("charger_id", sa.String, nullable=False),
     sa.Column("transaction_id", sa.String, index=True),
     sa.Column("document", _Document, nullable=False),
+    sa.Index("ix_events_charger_id_kind", "charger_id", "kind"),
 )
 
 # An id that was given away is never given again, also when no event with it was ever stored.
@@ -101,7 +99,7 @@ COMMANDS = sa.Table(
     METADATA,
     sa.Column("id", sa.Integer, primary_key=True),
     sa.Column("night", sa.Date, nullable=False, index=True),
-    sa.Column("at", Utc, nullable=False),
+    sa.Column("at", Utc, nullable=False, index=True),
     sa.Column("charger_id", sa.String, nullable=False, index=True),
     sa.Column("connector_id", sa.Integer, nullable=False),
     sa.Column("layer", sa.String, nullable=False),
@@ -111,6 +109,7 @@ COMMANDS = sa.Table(
     sa.Column("reason", sa.String, nullable=False, default=""),
     sa.Column("message_id", sa.String),
     sa.Column("answered_at", Utc),
+    sa.Index("ix_commands_slot", "charger_id", "profile_id", "outcome", "id"),
 )
 
 EVIDENCE = sa.Table(
@@ -118,7 +117,7 @@ EVIDENCE = sa.Table(
     METADATA,
     sa.Column("id", sa.Integer, primary_key=True),
     sa.Column("night", sa.Date, nullable=False, index=True),
-    sa.Column("at", Utc, nullable=False),
+    sa.Column("at", Utc, nullable=False, index=True),
     sa.Column("charger_id", sa.String, nullable=False),
     sa.Column("connector_id", sa.Integer, nullable=False),
     sa.Column("rung", sa.String, nullable=False),
@@ -205,36 +204,3 @@ def _learned() -> sa.Select[Any]:
 
 _ACCEPTED = Outcome.ACCEPTED.value
 INSTALLED, UNANSWERED, LEARNED = _installed(), _unanswered(), _learned()
-
-
-def open_store(store_url: str, folder: Path) -> sa.Engine:
-    """The engine of a store with its tables in it; a SQLite path is relative to the folder."""
-    url = sa.make_url(store_url)
-    is_sqlite = url.get_backend_name() == "sqlite"
-    if is_sqlite and url.database:
-        url = url.set(database=str(folder / url.database))
-    engine = sa.create_engine(url)
-    if is_sqlite:
-        sa.event.listen(engine, "connect", _prepare_sqlite)
-        sa.event.listen(engine, "begin", _begin_sqlite)
-    with engine.execution_options(**WRITING).begin() as connection:
-        METADATA.create_all(connection)
-    return engine
-
-
-def _prepare_sqlite(connection: Any, _record: object) -> None:
-    connection.isolation_level = None  # transactions are begun below, not by the driver
-    for pragma in (
-        f"busy_timeout={int(BUSY_TIMEOUT_S * 1000)}",
-        "journal_mode=WAL",
-        "synchronous=FULL",
-        "foreign_keys=ON",
-    ):
-        connection.execute(f"PRAGMA {pragma}")
-
-
-def _begin_sqlite(connection: sa.Connection) -> None:
-    immediate = connection.get_execution_options().get("begin_immediate", False)
-    # Straight to the driver: for every transaction SQLAlchemy would take as long to say it as to insert a row.
-    driver: Any = connection.connection
-    driver.execute("BEGIN IMMEDIATE" if immediate else "BEGIN")

@@ -1,0 +1,27 @@
+-- A store as the first version made it, before stores said which layout they have.
+BEGIN TRANSACTION;
+CREATE TABLE commands ( id INTEGER NOT NULL, night DATE NOT NULL, at DATETIME NOT NULL, charger_id VARCHAR NOT NULL, connector_id INTEGER NOT NULL, layer VARCHAR NOT NULL, profile_id INTEGER NOT NULL, payload JSON NOT NULL, outcome VARCHAR, reason VARCHAR NOT NULL, message_id VARCHAR, answered_at DATETIME, PRIMARY KEY (id) );
+INSERT INTO "commands" VALUES(1,'2025-11-10','2025-11-10 18:00:00.000000','CP1',1,'plan',11,'{"profile_id": 11, "connector_id": 1, "purpose": "tx_default", "stack_level": 0, "kind": "absolute", "start": "2025-11-10T18:00:00Z", "duration_s": null, "valid_from": null, "valid_to": null, "unit": "A", "periods": [{"start_s": 0, "limit": 16.0, "number_phases": 3}], "transaction_id": null}','accepted','','m-1','2025-11-10 18:00:01.000000');
+CREATE TABLE events ( id INTEGER NOT NULL, received_at DATETIME NOT NULL, kind VARCHAR NOT NULL, charger_id VARCHAR NOT NULL, transaction_id VARCHAR, document JSON NOT NULL, PRIMARY KEY (id) );
+INSERT INTO "events" VALUES(1,'2025-11-10 18:00:00.000000','booted','CP1',NULL,'{"charger_id": "CP1", "received_at": "2025-11-10T18:00:00Z", "kind": "booted", "vendor": "ACME", "model": "One", "firmware": null}');
+CREATE TABLE evidence ( id INTEGER NOT NULL, night DATE NOT NULL, at DATETIME NOT NULL, charger_id VARCHAR NOT NULL, connector_id INTEGER NOT NULL, rung VARCHAR NOT NULL, verdict VARCHAR NOT NULL, detail VARCHAR NOT NULL, message_id VARCHAR, command_id INTEGER, PRIMARY KEY (id), FOREIGN KEY(command_id) REFERENCES commands (id) );
+INSERT INTO "evidence" VALUES(1,'2025-11-10','2025-11-10 18:00:00.000000','CP1',1,'accepted','confirmed','',NULL,1);
+CREATE TABLE lessons ( id INTEGER NOT NULL, at DATETIME NOT NULL, charger_id VARCHAR NOT NULL, vendor VARCHAR NOT NULL, model VARCHAR NOT NULL, firmware VARCHAR, lever VARCHAR NOT NULL, value JSON NOT NULL, because VARCHAR NOT NULL, PRIMARY KEY (id) );
+CREATE TABLE messages ( id INTEGER NOT NULL, at DATETIME NOT NULL, charger_id VARCHAR NOT NULL, direction VARCHAR NOT NULL, action VARCHAR, message_id VARCHAR, frame TEXT NOT NULL, PRIMARY KEY (id) );
+INSERT INTO "messages" VALUES(1,'2025-11-10 18:00:00.000000','CP1','in','Heartbeat','1','[2,"1","Heartbeat",{}]');
+CREATE TABLE plans ( id INTEGER NOT NULL, night DATE NOT NULL, created_at DATETIME NOT NULL, kind VARCHAR NOT NULL, base_id INTEGER, document JSON NOT NULL, PRIMARY KEY (id), FOREIGN KEY(base_id) REFERENCES plans (id) );
+CREATE TABLE transaction_ids ( id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT );
+INSERT INTO "transaction_ids" VALUES(1);
+CREATE INDEX ix_plans_night ON plans (night);
+CREATE INDEX ix_messages_message_id ON messages (message_id);
+CREATE INDEX ix_messages_at ON messages (at);
+CREATE INDEX ix_events_kind ON events (kind);
+CREATE INDEX ix_events_transaction_id ON events (transaction_id);
+CREATE INDEX ix_events_received_at ON events (received_at);
+CREATE INDEX ix_commands_night ON commands (night);
+CREATE INDEX ix_commands_charger_id ON commands (charger_id);
+CREATE INDEX ix_lessons_vendor ON lessons (vendor);
+CREATE INDEX ix_evidence_night ON evidence (night);
+DELETE FROM "sqlite_sequence";
+INSERT INTO "sqlite_sequence" VALUES('transaction_ids',1);
+COMMIT;
