@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 # Each of them registers what its kinds of fault make true.
-from dispatch.rehearsal.applied import chargers, processes, site, vehicles
+from dispatch.rehearsal.applied import chargers, circumstances, processes, site, vehicles
 from dispatch.rehearsal.applied.base import applied, problems_with
 from dispatch.rehearsal.faults import KINDS, Fault
 from dispatch.rehearsal.scene import Scene, plain_scene
@@ -17,7 +17,17 @@ from optimiser.depot import Depot
 from optimiser.inputs import InputError, Problem
 from optimiser.night import Night
 
-__all__ = ["applied", "chargers", "in_order", "problems_with", "processes", "scene_of", "site", "vehicles"]
+__all__ = [
+    "applied",
+    "chargers",
+    "circumstances",
+    "in_order",
+    "problems_with",
+    "processes",
+    "scene_of",
+    "site",
+    "vehicles",
+]
 
 
 def scene_of(depot: Depot, night: Night, faults: Sequence[Fault]) -> Scene:

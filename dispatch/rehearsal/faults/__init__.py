@@ -23,6 +23,7 @@ from dispatch.rehearsal.faults.chargers import (
     Stale,
     Wake,
 )
+from dispatch.rehearsal.faults.circumstances import Fleet, Speaks
 from dispatch.rehearsal.faults.processes import DispatcherDies, GatewayDies, Silent
 from dispatch.rehearsal.faults.reading import KINDS, load_faults
 from dispatch.rehearsal.faults.site import BaseLoad, Cut, MeterLost
@@ -48,6 +49,7 @@ __all__ = [
     "DispatcherDies",
     "Early",
     "Fault",
+    "Fleet",
     "Foreign",
     "GatewayDies",
     "HalfApplies",
@@ -62,6 +64,7 @@ __all__ = [
     "Refuses",
     "Silent",
     "Sleeps",
+    "Speaks",
     "Stale",
     "Stranger",
     "Swapped",

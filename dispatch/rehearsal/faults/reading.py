@@ -9,12 +9,13 @@ from pathlib import Path
 import yaml
 from pydantic import ValidationError
 
-from dispatch.rehearsal.faults import chargers, processes, site, vehicles
+from dispatch.rehearsal.faults import chargers, circumstances, processes, site, vehicles
 from dispatch.rehearsal.faults.base import Fault, yaml_of
 from optimiser.inputs import InputError, Problem
 
 KINDS: Mapping[str, type[Fault]] = {
-    kind.word: kind for kind in chain(vehicles.KINDS, chargers.KINDS, processes.KINDS, site.KINDS)
+    kind.word: kind
+    for kind in chain(circumstances.KINDS, vehicles.KINDS, chargers.KINDS, processes.KINDS, site.KINDS)
 }
 """Every kind of fault by its word."""
 

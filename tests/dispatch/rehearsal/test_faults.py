@@ -53,7 +53,7 @@ def test_everything_that_is_wrong_is_said_at_once(tmp_path: Path) -> None:
         "/faults.yaml fault 3",
         "/faults.yaml fault 4",
     ]
-    assert "one of late, early" in raised.value.problems[2].allowed
+    assert "one of fleet, speaks, late, early" in raised.value.problems[2].allowed
 
 
 @pytest.mark.parametrize("text", ["late: {vehicle: V1}", "- [", ""])
