@@ -48,6 +48,9 @@ LENGTHS = range(16, 41)
 HEX_KEY_LENGTH = 40
 """An AuthorizationKey may be written as 40 hexadecimal digits; chargers send the 20 bytes that they stand for."""
 
+SECRET_KEYS = frozenset({"authorizationkey", "basicauthpassword"})
+"""Configuration keys of chargers that are passwords, in 1.6 and 2.0.1, in lower case. No value of one is ever kept."""
+
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """The fast one, where it is there: a file of 5,000 chargers is read again whenever it has changed."""
 
@@ -127,6 +130,11 @@ def canonical(password: bytes) -> bytes:
         return bytes.fromhex(password.decode("ascii"))
     except ValueError:
         return password
+
+
+def is_secret_key(name: str) -> bool:
+    """Whether the value of a configuration key is a password; in 2.0.1 its component may stand before it."""
+    return name.rpartition(".")[2].lower() in SECRET_KEYS
 
 
 def read_credentials(path: Path) -> dict[str, HashedPassword]:

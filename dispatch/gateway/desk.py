@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from dispatch.credentials import is_secret_key
 from dispatch.events import StationEvent, TransactionStarted
 from dispatch.gateway.live import Clock, LiveDepot
 from dispatch.journal import Journal
@@ -45,8 +46,9 @@ class SocketDesk:
         self.surroundings.live.record(event)
 
     def configured(self, configuration: Mapping[str, str]) -> None:
-        """Take in what the charger says of its configuration, beside what it has said before."""
-        self.surroundings.live.configured(self.charger_id, configuration)
+        """Take in what the charger says of its configuration, beside what it has said before; no password."""
+        shown = {key: value for key, value in configuration.items() if not is_secret_key(key)}
+        self.surroundings.live.configured(self.charger_id, shown)
 
     def may_charge(self, id_tag: str) -> bool:
         """Whether a tag is accepted: those of the depot's vehicles always, strangers where they get a floor.

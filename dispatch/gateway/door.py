@@ -37,7 +37,7 @@ TWICE = "DuplicateIdentity"
 
 
 class PacedSocket:
-    """A charger's socket from which frames are taken no faster than :data:`FRAMES` allows.
+    """A charger's socket from which frames are taken no faster than :data:`FRAMES` allows, as long as it is open.
 
     The rest waits where it is: in the queue of the socket, which is short, then with the sender. So a charger that
     floods costs no other its turn and no memory, and what it sends in the end is taken.
@@ -57,7 +57,11 @@ class PacedSocket:
             if not self._is_paced:
                 self._is_paced = True
                 log.warning("%s sends more than can be taken; the rest has to wait", self._charger_id)
-            await asyncio.sleep(wait_s)
+            try:
+                async with asyncio.timeout(wait_s):
+                    await self._socket.wait_closed()
+            except TimeoutError:
+                pass
         return message
 
     async def send(self, message: str, /) -> None:

@@ -10,12 +10,13 @@ from typing import Any, Literal
 
 import sqlalchemy as sa
 
+from dispatch.credentials import SECRET_KEYS, is_secret_key
 from dispatch.events import StationEvent
 from dispatch.store.tables import EVENTS, MESSAGES
 
-SECRET_KEYS = frozenset({"authorizationkey"})
-"""Configuration keys whose values are never stored (OCPP 1.6 security whitepaper), in lower case."""
 REDACTED = "<redacted>"
+VALUES = frozenset({"value", "attributeValue"})
+"""Where the value of a configuration key stands, in 1.6 and in 2.0.1."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,14 +56,17 @@ def redacted(frame: str) -> str:
     return json.dumps(_without_secrets(document), separators=(",", ":"))
 
 
-def _without_secrets(value: Any) -> Any:
+def _without_secrets(value: Any, *, is_secret: bool = False) -> Any:
+    """``is_secret``: what stands here belongs to a secret key."""
     if isinstance(value, list):
-        return [_without_secrets(item) for item in value]
+        return [_without_secrets(item, is_secret=is_secret) for item in value]
     if not isinstance(value, dict):
         return value
-    is_secret = str(value.get("key", "")).lower() in SECRET_KEYS
+    variable = value.get("variable")
+    names = (value.get("key"), variable.get("name") if isinstance(variable, dict) else None)
+    is_secret = is_secret or any(isinstance(name, str) and is_secret_key(name) for name in names)
     return {
-        name: REDACTED if is_secret and name == "value" else _without_secrets(item)
+        name: REDACTED if is_secret and name in VALUES else _without_secrets(item, is_secret=is_secret)
         for name, item in value.items()
     }
 
