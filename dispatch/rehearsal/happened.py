@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from dispatch.rehearsal.scene import Scene
-from dispatch.rehearsal.site import Departed, Record
+from dispatch.rehearsal.site import Departed, Record, Slept
 from optimiser.plan import Plan
 
 
@@ -23,7 +23,8 @@ class Told:
 class Happened:
     """What happened in a night from ``begin`` to ``end``: the truth, and what the dispatcher said of it.
 
-    ``crashes`` are the last words of each part of the product that ended by an error of its own.
+    ``slept``: who was asleep when it was offered power. ``crashes`` are the last words of each part of the product
+    that ended by an error of its own.
     """
 
     scene: Scene
@@ -35,3 +36,4 @@ class Happened:
     told: tuple[Told, ...]
     lost_entries: int
     crashes: tuple[str, ...] = ()
+    slept: tuple[Slept, ...] = ()

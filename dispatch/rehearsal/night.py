@@ -80,6 +80,7 @@ class _Stage:
             end=self._end,
             record=self._watch.record(),
             departed=tuple(self._watch.departed),
+            slept=tuple(self._watch.slept),
             told=tuple(cron.told),
             lost_entries=lost,
             crashes=(*cron.crashes, *keeper.crashes),

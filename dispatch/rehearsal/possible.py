@@ -1,182 +1,218 @@
-"""Which departures were physically possible: a night charged by hand, least slack first, with what could be known.
+"""Which of the departures that were missed could have been ready, judged from the moment a fault could be known.
 
-What this gets ready could have been got ready: it keeps every limit, knows nothing earlier than it could be
-known, and is slower than a charger. It shares nothing with planner or dispatcher but depot and physics.
+Whenever something could be known that could not be known before, the rest of the night is charged by hand twice, from
+how the vehicles truly stood: once as if it had not happened, once as it did. Who could be ready the first time and not
+the second was made late by the fault. Who could not be ready even the first time, although it could a moment of
+knowledge earlier, was not charged when it should have been. Nobody is asked to make one vehicle ready at the expense
+of another that was.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from dispatch.rehearsal.bounds import Bound, bounds_of
-from dispatch.rehearsal.scene import AWAY_IN_REBOOT, REACTION, Guest, Scene, level_at
-from dispatch.rehearsal.site import Plug
-from dispatch.simulator.vehicle import UNLIMITED, Limit, PluggedVehicle, advance, draw
-from optimiser.depot import power_range
-from optimiser.plan import READY_TOLERANCE_PERCENT, Plan
-from optimiser.units import floor_to_step
+from dispatch.rehearsal.applied import as_known
+from dispatch.rehearsal.byhand import (
+    Charged,
+    Course,
+    Stand,
+    charge_by_hand,
+    is_out_of_reach,
+    reached_again_at,
+)
+from dispatch.rehearsal.faults import Fault, OtherPhases, Sleeps
+from dispatch.rehearsal.happened import Happened
+from dispatch.rehearsal.scene import METER_INTERVAL, REACTION, Guest, Scene
+from dispatch.simulator.vehicle import UNLIMITED, PluggedVehicle, advance
+from optimiser.plan import READY_TOLERANCE_PERCENT
 
-STEP = timedelta(minutes=5)
-"""How often powers are decided anew."""
-
-
-@dataclass(kw_only=True)
-class _Car:
-    """A vehicle while it is there; ``planned_kw`` is what its connector holds on to where nobody can reach it."""
-
-    guest: Guest
-    plug: Plug
-    state: PluggedVehicle
-    planned_kw: Mapping[datetime, float]
-    power_kw: float = 0.0
-
-    @property
-    def missing_kwh(self) -> float:
-        """What it still needs. [kWh, battery side]"""
-        required_kwh = self.state.vehicle.battery_kwh * self.guest.visit.required_soc_percent / 100.0
-        return max(0.0, required_kwh - self.state.stored_kwh)
-
-    def slack_h(self, now: datetime) -> float:
-        """How long it could still wait if it then got all that it can take."""
-        departure = self.guest.visit.departure
-        if self.guest.known_at is not None and now >= self.guest.known_at:
-            departure = self.guest.departure
-        most_kw = max(1e-9, draw(self.state, UNLIMITED).power_kw) * self.state.vehicle.charge_efficiency
-        return (departure - now).total_seconds() / 3600.0 - self.missing_kwh / most_kw
+WORST_SHARE = 2
+"""Of those for whom there is no room, one in so many is left out at once, those that miss most."""
 
 
-@dataclass(kw_only=True)
-class _Room:
-    """What is left below every limit. [kW]"""
+@dataclass(frozen=True, kw_only=True)
+class Fate:
+    """Whether a missed departure could have been ready; ``lost_at``: when it could be known that it could not."""
 
-    left_kw: dict[str, float]
-    above: Mapping[Plug, tuple[str, ...]] = field(repr=False)
-
-    def of(self, plug: Plug) -> float:
-        """What a connector may draw. [kW]"""
-        return min(self.left_kw[name] for name in self.above[plug])
-
-    def take(self, plug: Plug, power_kw: float) -> None:
-        """Let a connector draw something."""
-        for name in self.above[plug]:
-            self.left_kw[name] -= power_kw
+    possible: bool
+    lost_at: datetime | None = None
 
 
-def ready_by_hand(scene: Scene, plan: Plan, *, begin: datetime) -> frozenset[int]:
-    """Numbers of the visits (in the night's order) that were physically possible."""
-    cars = {number: _car(scene, plan, guest) for number, guest in enumerate(scene.guests)}
-    bounds = bounds_of(scene.depot)
-    above = {plug: tuple(b.name for b in bounds if plug in b.plugs) for plug in bounds[0].plugs}
-    ready: set[int] = set()
-    waiting = {number for number, guest in enumerate(scene.guests) if not guest.is_absent}
-    now = begin
-    while waiting:
-        there = []
-        for number in sorted(waiting):
-            car = cars[number]
-            if car.guest.arrival + REACTION <= now:
-                there.append(car)
-        _share_out(scene, there, _room(scene, bounds, above, now), now)
-        for number in sorted(waiting):
-            car = cars[number]
-            end = min(now + STEP, car.guest.departure)
-            if car in there and end > now:
-                car.state = advance(car.state, _limit(car), (end - now).total_seconds())
-            if car.guest.departure <= now + STEP:
-                waiting.discard(number)
-                if car.state.soc_percent >= car.guest.visit.required_soc_percent - READY_TOLERANCE_PERCENT:
-                    ready.add(number)
-        now += STEP
-    return frozenset(ready)
+def fates(happened: Happened, missed: Collection[int]) -> dict[int, Fate]:
+    """What is to be said of every guest (by number) that left short."""
+    if not missed:
+        return {}
+    return _Judge(happened, missed).fates()
 
 
-def _share_out(scene: Scene, there: list[_Car], room: _Room, now: datetime) -> None:
-    """Give power to those who are there: first what nobody decides, then to who has the least slack."""
-    mine: list[_Car] = []
-    for car in there:
-        charger_id = car.plug.charger_id
-        if charger_id in scene.ungoverned:
-            car.power_kw = draw(car.state, UNLIMITED).power_kw
-        elif _is_restarting(scene, charger_id, now):
-            car.power_kw = 0.0
-        elif _is_out_of_reach(scene, charger_id, now):
-            car.power_kw = min(_planned_kw(car, now), draw(car.state, UNLIMITED).power_kw)
-        else:
-            mine.append(car)
+class _Judge:
+    """The night from one moment of knowledge to the next."""
+
+    def __init__(self, happened: Happened, missed: Collection[int]) -> None:
+        self._happened, self._scene = happened, happened.scene
+        self._missed = frozenset(missed)
+        guests = enumerate(self._scene.guests)
+        self._sure = frozenset(n for n, guest in guests if not guest.is_absent and n not in self._missed)
+        self._learnt = _learnt(happened)
+        # Whoever cannot be reached goes on with what it has: that is what it truly did.
+        self._held = {n: _true_course(happened, guest) for n, guest in enumerate(self._scene.guests)}
+
+    def fates(self) -> dict[int, Fate]:
+        """Go through the night."""
+        begin = self._happened.begin
+        known = self._known(begin)
+        can = self._could(known, begin, self._missed)
+        lost_at = {number: begin for number in self._missed if number not in can}
+        neglected: set[int] = set()
+        for at in sorted({at for at, _ in self._learnt if begin < at}):
+            still = {n for n in self._missed - neglected if self._scene.guests[n].departure >= at}
+            if not still:
+                break
+            before = self._could(known, at, can & still)
+            neglected |= {n for n in (can & still) - before if not self._could_alone(known, at, n)}
+            neglected |= {n for n in before if self._is_left_without_a_plan(known, at, n)}
+            known = self._known(at)
+            after = self._could(known, at + REACTION, still - neglected)
+            for number in still - neglected - after:
+                lost_at.setdefault(number, at)
+            for number in after:
+                lost_at.pop(number, None)
+            can = (can - still) | after
+        possible = can | neglected
+        return {n: Fate(possible=n in possible, lost_at=lost_at.get(n)) for n in sorted(self._missed)}
+
+    def _known(self, at: datetime) -> Scene:
+        """The night as it could be known at an instant."""
+        return as_known(self._scene, [fault for learnt_at, fault in self._learnt if learnt_at <= at])
+
+    def _could(self, known: Scene, start: datetime, wanted: Collection[int]) -> frozenset[int]:
+        """Those of the wanted that can be ready beside all who truly were.
+
+        Where there is no room for all of them, those that miss most are left out first.
+        """
+        stands = self._stands(known, start)
+        sure, left = self._present(self._sure, start), set(wanted)
+
+        def charged_with(numbers: Collection[int]) -> Charged:
+            who = {*sure, *self._present(numbers, start)}
+            return charge_by_hand(known, start=start, stands=stands, who=who, held=self._held)
+
+        charged = charged_with(left)
+        if not charged.ready >= sure:
+            sure &= charged_with(()).ready  # who cannot be made ready by hand anyway is no reason
+        while left:
+            failing = left - charged.ready
+            if not failing and charged.ready >= sure:
+                break
+            candidates = sorted(failing or left, key=lambda n: (-charged.missing_kwh.get(n, 0.0), n))
+            left -= set(candidates[: max(1, len(candidates) // WORST_SHARE)])
+            charged = charged_with(left)
+        return frozenset(left)
+
+    def _could_alone(self, known: Scene, start: datetime, number: int) -> bool:
+        """Whether a vehicle could be ready if it came before all others; if not even then, it is too late for it."""
+        charged = charge_by_hand(
+            known,
+            start=start,
+            stands=self._stands(known, start),
+            who=self._present({*self._sure, number}, start),
+            held=self._held,
+            first=number,
+        )
+        return number in charged.ready
+
+    def _present(self, numbers: Collection[int], at: datetime) -> frozenset[int]:
+        """Those that have not left before an instant."""
+        return frozenset(n for n in numbers if self._scene.guests[n].departure >= at)
+
+    def _is_left_without_a_plan(self, known: Scene, at: datetime, number: int) -> bool:
+        """Whether a vehicle's charger gets out of reach now, and what it goes on with gets nobody ready.
+
+        It is enough if that leaves time for the rest when the charger can be reached again, as far as was known.
+        """
+        guest, believed = self._scene.guests[number], known.guests[number]
+        charger_id = guest.plug.charger_id
+        was_out = is_out_of_reach(self._scene, charger_id, at - timedelta(seconds=1))
+        if was_out or not is_out_of_reach(self._scene, charger_id, at):
+            return False
+        end = min(guest.departure, reached_again_at(self._scene, charger_id, at))
+        soc_percent = guest.soc_percent if guest.arrival < at else believed.soc_percent
+        stand = _stand(self._happened, replace(guest, soc_percent=soc_percent), end)
+        state = PluggedVehicle.arriving(
+            believed.vehicle,
+            self._scene.depot.connector(*guest.plug),
+            soc_percent=100.0 * stand.stored_kwh / believed.vehicle.battery_kwh,
+            voltage_v=self._scene.depot.site.voltage_v,
+        )
+        left_s = max(0.0, (believed.departure - end).total_seconds())
+        soc_percent = advance(state, UNLIMITED, left_s).soc_percent
+        return soc_percent < guest.visit.required_soc_percent - READY_TOLERANCE_PERCENT
+
+    def _stands(self, known: Scene, at: datetime) -> dict[int, Stand]:
+        """How those truly stand at an instant that are there."""
+        return {
+            number: _stand(self._happened, guest, at)
+            for number, guest in enumerate(self._scene.guests)
+            if not guest.is_absent
+            and guest.arrival < at <= guest.departure
+            and not known.guests[number].is_absent
+        }
+
+
+def _stand(happened: Happened, guest: Guest, at: datetime) -> Stand:
+    """How full a vehicle truly was at an instant: as it came, what was charged, less what warmed it."""
+    begin_s, at_s = ((instant - happened.begin).total_seconds() for instant in (guest.arrival, at))
+    charged_kwh = happened.record.energy_kwh(guest.plug, (begin_s, at_s)) * guest.vehicle.charge_efficiency
+    lead = timedelta(minutes=happened.scene.depot.policy.precondition_minutes)
+    warmed_from = max(guest.arrival, guest.departure - lead)
+    warmed = min(1.0, max(0.0, (at - warmed_from) / (guest.departure - warmed_from)))
+    stored_kwh = guest.vehicle.battery_kwh * guest.soc_percent / 100.0 + charged_kwh
+    stored_kwh -= guest.visit.precondition_kwh * warmed
+    slept_at = _slept_at(happened, guest)
+    return Stand(
+        stored_kwh=min(guest.vehicle.battery_kwh, max(0.0, stored_kwh)),
+        is_asleep=slept_at is not None and slept_at < at,
+    )
+
+
+def _learnt(happened: Happened) -> list[tuple[datetime, Fault]]:
+    """The faults with the instants at which they could be known: some show only in how a vehicle charges."""
+    learnt: list[tuple[datetime, Fault]] = []
+    for at, fault in happened.scene.faults:
+        if not isinstance(fault, OtherPhases | Sleeps):
+            learnt.append((at, fault))
             continue
-        room.take(car.plug, car.power_kw)
-    for car in sorted(mine, key=lambda car: (car.slack_h(now), car.plug)):
-        reach = power_range(car.state.connector, car.state.vehicle, voltage_v=car.state.voltage_v)
-        wanted_kw = draw(car.state, UNLIMITED).power_kw if car.missing_kwh > 0 else 0.0
-        given_kw = min(wanted_kw, room.of(car.plug))
-        if given_kw < wanted_kw:
-            given_kw = floor_to_step(given_kw, reach.step_kw)
-        car.power_kw = given_kw if given_kw >= reach.min_kw else 0.0
-        room.take(car.plug, car.power_kw)
+        for guest in happened.scene.guests:
+            if guest.visit.vehicle_id == fault.vehicle and not guest.is_absent:
+                is_phases = isinstance(fault, OtherPhases)
+                seen_at = _drawn_at(happened, guest) if is_phases else _slept_at(happened, guest)
+                learnt.append((min(seen_at or guest.departure, guest.departure), fault))
+    return learnt
 
 
-def _room(
-    scene: Scene, bounds: tuple[Bound, ...], above: Mapping[Plug, tuple[str, ...]], now: datetime
-) -> _Room:
-    """Room below every limit, with what the depot wants kept free for chargers that forget."""
-    depot = scene.depot
-    base_kw, limit_kw = level_at(scene.base_load_kw, now), level_at(scene.limit_kw, now)
-    # A step lasts: what comes within it counts from its beginning.
-    base_kw = max(base_kw, level_at(scene.base_load_kw, now + STEP))
-    limit_kw = min(limit_kw, level_at(scene.limit_kw, now + STEP))
-    full_kw = sorted((c.full_power_kw(depot.site.voltage_v) for _, c in depot.connectors()), reverse=True)
-    spare_kw = sum(full_kw[: depot.policy.secure_against_forgetful]) + depot.site.reserve_kw
-    left_kw = {
-        bound.name: (limit_kw if bound.limit_kw is None else bound.limit_kw)
-        - ((base_kw + spare_kw) if bound.carries_base_load else 0.0)
-        for bound in bounds
-    }
-    return _Room(left_kw=left_kw, above=above)
+def _drawn_at(happened: Happened, guest: Guest) -> datetime | None:
+    """When a meter has told what a vehicle draws for the first time; None if it never drew anything."""
+    begin_s = (guest.arrival - happened.begin).total_seconds()
+    drawn = [p.start_s for p in happened.record.pieces.get(guest.plug, ()) if p.end_s > begin_s]
+    return happened.begin + timedelta(seconds=max(begin_s, drawn[0])) + METER_INTERVAL if drawn else None
 
 
-def _car(scene: Scene, plan: Plan, guest: Guest) -> _Car:
-    visit, depot = guest.visit, scene.depot
-    planned = next(
-        (
-            p.power_kw
-            for p in plan.visits
-            if (p.vehicle_id, p.charger_id, p.arrival) == (visit.vehicle_id, visit.charger_id, visit.arrival)
-        ),
-        (0.0,) * plan.horizon.steps,
+def _slept_at(happened: Happened, guest: Guest) -> datetime | None:
+    """When a vehicle was offered power in its sleep; None if it never was."""
+    found = (
+        one.offered_at
+        for one in happened.slept
+        if (one.plug, one.vehicle_id) == (guest.plug, guest.vehicle.id)
     )
-    return _Car(
-        guest=guest,
-        plug=guest.plug,
-        state=PluggedVehicle.arriving(
-            guest.vehicle,
-            depot.connector(*guest.plug),
-            soc_percent=guest.soc_percent,
-            voltage_v=depot.site.voltage_v,
-        ),
-        planned_kw=dict(zip(plan.horizon.starts(), planned, strict=True)),
-    )
+    return next(found, None)
 
 
-def _planned_kw(car: _Car, now: datetime) -> float:
-    return level_at(tuple(car.planned_kw.items()), now)
-
-
-def _limit(car: _Car) -> Limit:
-    """The car's power as a limit on the side on which its connector takes limits."""
-    connector = car.state.connector
-    per_limit = connector.grid_per_limit if connector.is_dc else 1.0
-    return Limit(power_kw=car.power_kw / per_limit)
-
-
-def _is_restarting(scene: Scene, charger_id: str, now: datetime) -> bool:
-    return any(
-        restarted == charger_id and at - STEP < now < at + AWAY_IN_REBOOT + REACTION
-        for at, restarted in scene.reboots
-    )
-
-
-def _is_out_of_reach(scene: Scene, charger_id: str, now: datetime) -> bool:
-    spans = [span for away, span in scene.away if away == charger_id]
-    return any(span.start - STEP < now < span.end + REACTION for span in (*spans, *scene.silences))
+def _true_course(happened: Happened, guest: Guest) -> Course:
+    """What a connector truly drew."""
+    course: list[tuple[datetime, float]] = [(happened.begin, 0.0)]
+    for piece in happened.record.pieces.get(guest.plug, ()):
+        course.append((happened.begin + timedelta(seconds=piece.start_s), piece.first_kw))
+        course.append((happened.begin + timedelta(seconds=piece.end_s), 0.0))
+    return course

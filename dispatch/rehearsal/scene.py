@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, time, timedelta
 
+from dispatch.rehearsal.faults import Fault
 from dispatch.rehearsal.happenings import Happening
 from dispatch.rehearsal.site import Plug
 from dispatch.simulator.persona import Persona
@@ -94,7 +95,8 @@ class Scene:
     ``base_load_kw`` and ``limit_kw`` are steps (from when, how much). ``told``: what the depot's folder says from
     an instant on. ``away`` are spans without a socket, ``silences`` without a tick, ``unmetered`` without a reading of
     the site's meter; ``ungoverned`` are chargers on which no profile has an effect, ``happenings`` what else happens to
-    chargers and processes. ``learnt``: when something could be known, in the order in which it was added.
+    chargers and processes. ``learnt``: when something could be known, in the order in which it was added; ``faults``:
+    what was added, with when it could be known first.
     """
 
     depot: Depot
@@ -112,6 +114,7 @@ class Scene:
     excuses: tuple[Excuse, ...] = ()
     strangers: tuple[Stranger, ...] = ()
     learnt: tuple[datetime, ...] = ()
+    faults: tuple[tuple[datetime, Fault], ...] = ()
     happenings: tuple[Happening, ...] = ()
 
     def true_depot(self) -> Depot:
@@ -147,6 +150,11 @@ class Scene:
             for stranger in self.strangers
         ]
         return replace(self.night, visits=(*visits, *strangers))
+
+    def heard_at(self, at: datetime) -> datetime:
+        """When the dispatcher hears of something: at once, or at its first turn after a silence at the latest."""
+        turn = timedelta(minutes=self.depot.policy.tick_minutes)
+        return max((at, *(span.end + turn for span in self.silences if span.holds(at))))
 
     def there(self, plug: Plug, span: Span) -> list[Guest | Stranger]:
         """Who truly stands at a connector in a while."""

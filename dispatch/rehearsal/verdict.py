@@ -14,7 +14,7 @@ from typing import Any
 from dispatch.rehearsal.bounds import bounds_of
 from dispatch.rehearsal.happened import Happened
 from dispatch.rehearsal.limits import Violation, violations
-from dispatch.rehearsal.possible import ready_by_hand
+from dispatch.rehearsal.possible import Fate, fates
 from dispatch.rehearsal.scene import REACTION, Guest, Scene
 from optimiser.plan import READY_TOLERANCE_PERCENT
 
@@ -90,45 +90,59 @@ class Verdict:
 def judge(happened: Happened) -> Verdict:
     """The verdict on a night."""
     scene = happened.scene
-    by_hand = ready_by_hand(scene, happened.plan, begin=happened.begin)
-    truly = {(left.plug, left.vehicle_id, left.at.replace(microsecond=0)): left for left in happened.departed}
-    departures = []
-    for number, guest in enumerate(scene.guests):
-        if guest.is_absent or guest.departure > happened.end:
-            continue
-        left = truly.get((guest.plug, guest.visit.vehicle_id, guest.departure.replace(microsecond=0)))
-        soc_percent = guest.soc_percent if left is None else left.soc_percent
-        is_ready = soc_percent >= guest.visit.required_soc_percent - READY_TOLERANCE_PERCENT
-        departures.append(
-            Departure(
-                vehicle_id=guest.visit.vehicle_id,
-                at=guest.departure,
-                soc_percent=soc_percent,
-                required_soc_percent=guest.visit.required_soc_percent,
-                possible=is_ready or number in by_hand,
-                ready=is_ready,
-                announced=is_ready or _is_announced(happened, guest),
-            )
-        )
+    leaving = {
+        number: _soc_percent(happened, guest)
+        for number, guest in enumerate(scene.guests)
+        if not guest.is_absent and guest.departure <= happened.end
+    }
+    missed = {
+        number
+        for number, soc_percent in leaving.items()
+        if soc_percent < scene.guests[number].visit.required_soc_percent - READY_TOLERANCE_PERCENT
+    }
+    found = fates(happened, missed)
     return Verdict(
         violations=tuple(
             v for bound in bounds_of(scene.depot) for v in violations(happened.record, scene, bound)
         ),
         lost_entries=happened.lost_entries,
-        departures=tuple(departures),
+        departures=tuple(
+            Departure(
+                vehicle_id=scene.guests[number].visit.vehicle_id,
+                at=scene.guests[number].departure,
+                soc_percent=soc_percent,
+                required_soc_percent=scene.guests[number].visit.required_soc_percent,
+                possible=number not in missed or found[number].possible,
+                ready=number not in missed,
+                announced=number not in missed
+                or _is_announced(happened, scene.guests[number], found[number]),
+            )
+            for number, soc_percent in leaving.items()
+        ),
         crashes=happened.crashes,
     )
 
 
-def _is_announced(happened: Happened, guest: Guest) -> bool:
+def _soc_percent(happened: Happened, guest: Guest) -> float:
+    """How full a visitor truly left; as it came if no charger ever saw it."""
+    seen = [
+        left
+        for left in happened.departed
+        if (left.plug, left.vehicle_id) == (guest.plug, guest.visit.vehicle_id)
+    ]
+    return (
+        min(seen, key=lambda left: abs(left.at - guest.departure)).soc_percent if seen else guest.soc_percent
+    )
+
+
+def _is_announced(happened: Happened, guest: Guest, fate: Fate) -> bool:
     """Whether it was said in time, and then not taken back, that a vehicle would leave short."""
+    learnt_at = guest.known_at if fate.possible else fate.lost_at
     deadline = guest.departure - AHEAD
-    if guest.known_at is not None:
-        deadline = max(deadline, guest.known_at + REACTION)
+    if learnt_at is not None:
+        deadline = max(deadline, happened.scene.heard_at(learnt_at) + REACTION)
     if deadline >= guest.departure:
         return True  # nobody could have known before it left
-    silent = [span for span in happened.scene.silences if span.holds(deadline)]
-    deadline = max((deadline, *(span.end + REACTION for span in silent)))
     said = [told for told in happened.told if told.at <= deadline]
     return bool(said) and guest.visit.vehicle_id in said[-1].short
 

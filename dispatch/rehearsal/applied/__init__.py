@@ -7,6 +7,8 @@ A new kind of fault is a value in :mod:`dispatch.rehearsal.faults`, a function h
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import reduce
 
 # Each of them registers what its kinds of fault make true.
 from dispatch.rehearsal.applied import chargers, circumstances, processes, site, vehicles
@@ -40,13 +42,29 @@ def scene_of(depot: Depot, night: Night, faults: Sequence[Fault]) -> Scene:
         found = problems_with(fault, scene)
         problems += found
         if not found:
-            scene = applied(fault, scene)
+            scene = _with(fault, scene)
     if problems:
         raise InputError(problems)
     return scene
+
+
+def as_known(scene: Scene, faults: Sequence[Fault]) -> Scene:
+    """A scene's night as it is believed to be by who knows of some of its faults: two may be believed in one bay."""
+    return reduce(
+        lambda believed, fault: _with(fault, believed),
+        in_order(faults),
+        plain_scene(scene.depot, scene.night),
+    )
 
 
 def in_order(faults: Sequence[Fault]) -> list[Fault]:
     """Faults in the order in which they are made true: that of their kinds, for a bay is free if nobody comes to it."""
     kinds = list(KINDS)
     return sorted(faults, key=lambda fault: kinds.index(fault.word))
+
+
+def _with(fault: Fault, scene: Scene) -> Scene:
+    """The scene with one fault more, and when that could be known first; from the beginning, if nothing says when."""
+    after = applied(fault, scene)
+    learnt_at = min(after.learnt[len(scene.learnt) :], default=scene.night.horizon.start)
+    return replace(after, faults=(*scene.faults, (learnt_at, fault)))

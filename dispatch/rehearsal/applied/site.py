@@ -24,8 +24,8 @@ def _base_load(fault: BaseLoad, scene: Scene) -> Scene:
     base_load_kw = changed(scene.base_load_kw, span, lambda known: known + fault.kw)
     blind = [lost for lost in scene.unmetered if lost.holds(span.start)]
     # Who is blind counts the most that the building is known for, from soon after the last reading on.
-    seen_at = max((lost.end for lost in blind), default=span.start)
-    careful_at = min(lost.start for lost in blind) + REACTION if blind else seen_at + REACTION
+    seen_at = scene.heard_at(max((lost.end for lost in blind), default=span.start))
+    careful_at = scene.heard_at(min((lost.start for lost in blind), default=span.start)) + REACTION
     most_kw = max(
         level_at(base_load_kw, at) for at in (span.start, *(at for at, _ in base_load_kw if span.holds(at)))
     )
@@ -52,7 +52,11 @@ def _cut(fault: Cut, scene: Scene) -> Scene:
     span = span_of(horizon, fault.at, fault.minutes)
     told_at = span.start - timedelta(minutes=fault.notice_minutes)
     # What the folder says counts from the next turn of cron on.
-    ready_at = told_at + timedelta(minutes=scene.depot.policy.tick_minutes) + REACTION
+    turn = timedelta(minutes=scene.depot.policy.tick_minutes)
+    missed = [
+        silence.end for silence in scene.silences if told_at < silence.end and silence.start < told_at + turn
+    ]
+    ready_at = max((told_at, *missed)) + turn + REACTION
     before = scene.told[-1][1]
     first, last = horizon.position(span.start), horizon.position(span.end)
     steps = np.arange(horizon.steps)

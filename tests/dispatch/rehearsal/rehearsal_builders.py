@@ -14,7 +14,7 @@ from dispatch.rehearsal.happened import Happened, Told
 from dispatch.rehearsal.keeper import Gear
 from dispatch.rehearsal.night import play
 from dispatch.rehearsal.scene import Scene, bounds
-from dispatch.rehearsal.site import Departed, Piece, Plug, Record
+from dispatch.rehearsal.site import Departed, Piece, Plug, Record, Slept
 from dispatch.rehearsal.verdict import Verdict, judge
 from optimiser.depot import Charger, Depot, Policy
 from optimiser.night import Night
@@ -98,6 +98,7 @@ def happened_by_hand(
     short: Sequence[tuple[datetime, frozenset[str]]] = (),
     lost_entries: int = 0,
     plan: Plan | None = None,
+    slept: Mapping[str, datetime] | None = None,
 ) -> Happened:
     """A night in which everybody leaves with 80 % unless ``soc_percent`` says otherwise."""
     begin, end = bounds(scene)
@@ -120,6 +121,11 @@ def happened_by_hand(
         departed=tuple(departed),
         told=tuple(Told(at=at, short=names, sent=0) for at, names in short),
         lost_entries=lost_entries,
+        slept=tuple(
+            Slept(plug=guest.plug, vehicle_id=guest.vehicle.id, offered_at=slept[guest.vehicle.id])
+            for guest in scene.guests
+            if slept and guest.vehicle.id in slept
+        ),
     )
 
 

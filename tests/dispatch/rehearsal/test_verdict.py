@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import time, timedelta
+from datetime import timedelta
 
 import pytest
 
-from dispatch.rehearsal.faults import Cut, Early, Late, OtherSoc
-from dispatch.rehearsal.possible import ready_by_hand
-from dispatch.rehearsal.scene import bounds
+from dispatch.rehearsal.faults import Early
 from dispatch.rehearsal.verdict import Verdict, judge
 from tests.builders import at
 from tests.dispatch.rehearsal.rehearsal_builders import (
-    a_planned_night,
     a_scene,
     happened_by_hand,
     level,
@@ -57,25 +54,6 @@ def test_nobody_can_warn_of_who_leaves_without_a_word() -> None:
 
 def test_lost_entries_break_a_promise() -> None:
     assert judge(happened_by_hand(a_scene(), lost_entries=2)).broken == {"journal"}
-
-
-def test_what_no_battery_can_take_in_time_was_not_possible() -> None:
-    """At 07:00 a van at 50 % has 42 minutes: 7 kWh of the 19.2 that it needs."""
-    scene = a_scene(Late(vehicle="V1", minutes=13 * 60 + 10))
-    assert ready_by_hand(scene, a_planned_night()[2], begin=bounds(scene)[0]) == {1, 2}
-
-
-def test_what_the_transformer_cannot_carry_was_not_possible() -> None:
-    """Three vans want 19.2 kWh each, 64 from the grid together; 5 kW for 13.8 hours, less the building, are 0."""
-    made = a_planned_night()
-    cut = Cut(at=time(17), to_kw=3, minutes=15 * 60)
-    scene = a_scene(cut, made=made)
-    assert ready_by_hand(scene, made[2], begin=bounds(scene)[0]) == frozenset()
-
-
-def test_who_comes_with_less_can_still_be_ready() -> None:
-    scene = a_scene(OtherSoc(vehicle="V1", percent=10))
-    assert ready_by_hand(scene, a_planned_night()[2], begin=bounds(scene)[0]) == {0, 1, 2}
 
 
 def test_a_night_that_broke_a_limit_is_worse_than_one_that_left_somebody() -> None:
