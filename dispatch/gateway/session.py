@@ -62,19 +62,27 @@ class Session:
         )
         log.info("%s has connected and speaks OCPP %s", self.charger_id, self.dialect.ocpp)
         try:
-            await self._around.live.written()
-            async with asyncio.TaskGroup() as tasks:
-                if replaces is not None:
-                    tasks.create_task(replaces.connection.close(1000, "replaced by a newer socket"))
-                greeting = tasks.create_task(self._greet())
-                await self.connection.run()
-                greeting.cancel()
-        except JournalError:
-            await self.connection.close(CANNOT_KEEP, "nothing can be written down now")
+            await self._serve(replaces)
         finally:
             self.end("the socket was closed")
             with suppress(JournalError):  # it was told of already
                 await self._around.live.written()
+
+    async def _serve(self, replaces: Session | None) -> None:
+        try:
+            await self._around.live.written()
+        except JournalError:
+            self._is_over = True  # it was never here
+            await self.connection.close(CANNOT_KEEP, "nothing can be written down now")
+            if replaces is not None:
+                await replaces.connection.close(1000, "replaced by a newer socket")
+            return
+        async with asyncio.TaskGroup() as tasks:
+            if replaces is not None:
+                tasks.create_task(replaces.connection.close(1000, "replaced by a newer socket"))
+            greeting = tasks.create_task(self._greet())
+            await self.connection.run()
+            greeting.cancel()
 
     def end(self, reason: str) -> None:
         """Record, once, that the charger is away."""

@@ -1,9 +1,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from dispatch.connection import MAX_FRAME_BYTES
 from dispatch.events import (
@@ -13,11 +11,8 @@ from dispatch.events import (
     StationEvent,
     TransactionStarted,
 )
-from dispatch.journal import Journal
 from dispatch.station import Outcome
-from dispatch.store.entries import Entry, Message
 from tests.dispatch.gateway_builders import (
-    START,
     ChargePoint,
     a_charge_point,
     a_gateway,
@@ -126,47 +121,6 @@ async def test_an_event_is_in_the_journal_before_its_answer_is_sent(tmp_path: Pa
         assert isinstance(event, TransactionStarted)
         assert event.transaction_id == started["transactionId"]
     journal.close()
-
-
-class Recording:
-    """A journal, what was written into it, and the disk that may be full."""
-
-    def __init__(self, journal: Journal) -> None:
-        self.journal = journal
-        self.messages: list[tuple[str, str | None, str | None]] = []
-        self.is_full = False
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.journal, name)
-
-    def record(self, entries: Sequence[Entry]) -> None:
-        if self.is_full:
-            raise OSError("no space left on device")
-        messages = [entry for entry in entries if isinstance(entry, Message)]
-        self.messages += [(message.direction, message.action, message.message_id) for message in messages]
-        self.journal.record(entries)
-
-
-async def test_every_frame_is_kept_with_its_id_and_action(tmp_path: Path) -> None:
-    recording: Any = Recording(a_journal(tmp_path))
-    async with a_gateway(tmp_path, journal=recording) as gateway, a_charge_point(gateway) as charge_point:
-        await charge_point.call("Heartbeat", {}, message_id="beat")
-    assert recording.messages[:2] == [("in", "Heartbeat", "beat"), ("out", "Heartbeat", "beat")]
-    recording.close()
-
-
-async def test_what_cannot_be_written_down_is_not_answered(tmp_path: Path) -> None:
-    recording: Any = Recording(a_journal(tmp_path))
-    async with a_gateway(tmp_path, journal=recording) as gateway:
-        async with a_charge_point(gateway) as charge_point:
-            recording.is_full = True
-            await charge_point.send([2, "1", "StartTransaction", START])
-            assert await charge_point.until_closed() == 1011
-            assert charge_point.sent_by_gateway == []
-            recording.is_full = False
-        async with a_charge_point(gateway) as charge_point:
-            assert (await charge_point.start())["transactionId"] > 0
-    recording.close()
 
 
 async def test_a_frame_that_is_too_large_costs_one_charger_its_socket_and_no_other(tmp_path: Path) -> None:
