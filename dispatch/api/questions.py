@@ -21,15 +21,15 @@ class Refused(Value):
 class CompositeQuestion(Value):
     """A question for a composite schedule."""
 
-    connector_id: int = Field(ge=0)
-    duration_s: int = Field(gt=0)
+    connector_id: int = Field(ge=0, strict=True)
+    duration_s: int = Field(gt=0, strict=True)
     unit: RateUnit
 
 
 class MeterQuestion(Value):
     """A question for meter values."""
 
-    connector_id: int = Field(ge=0)
+    connector_id: int = Field(ge=0, strict=True)
 
 
 class Setting(Value):
@@ -42,6 +42,6 @@ class Setting(Value):
 class StartQuestion(Value):
     """A session to be begun."""
 
-    connector_id: int = Field(ge=0)
+    connector_id: int = Field(ge=0, strict=True)
     id_tag: str
     profile: StationProfile | None = None

@@ -65,6 +65,7 @@ def create_app(stations: Stations, *, tokens: ApiTokens, may_write: MayWrite = a
         redoc_url=None,
         openapi_url=None,
         responses={
+            400: {"model": Refused, "description": "A body that cannot be read"},
             401: {"model": Refused, "description": "No token, or none that is known"},
             403: {"model": Refused, "description": "The token's role does not allow this"},
             409: {
