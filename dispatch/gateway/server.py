@@ -70,7 +70,7 @@ class Doors:
     """An endpoint that runs: ``ocpp`` is where chargers dial in; ``close`` ends all sockets, as often as it likes."""
 
     ocpp: Address
-    stations: Stations
+    stations: SocketStations
     close: Callable[[], None]
 
 

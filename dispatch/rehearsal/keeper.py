@@ -20,8 +20,7 @@ from dispatch.gateway.session import Session
 from dispatch.gateway.sockets import SocketStations
 from dispatch.journal import Journal
 from dispatch.rehearsal.lines import Lines, OpenLine, memory_lines, socket_lines
-from dispatch.rehearsal.reach import ReachableStations
-from dispatch.station import Stations
+from dispatch.rehearsal.reach import Holder, ReachableStations
 from dispatch.store.entries import Entry
 from optimiser.depot import Depot, GatewaySettings
 
@@ -52,7 +51,7 @@ class _Gateway:
     """A gateway that runs: how charge points reach it, and how the dispatcher does."""
 
     open_line: OpenLine
-    stations: Stations
+    stations: Holder
     journal: MortalJournal
 
 

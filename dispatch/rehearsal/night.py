@@ -20,6 +20,7 @@ from dispatch.rehearsal.keeper import Gear, Keeper
 from dispatch.rehearsal.lines import Lines
 from dispatch.rehearsal.scene import AWAY_IN_REBOOT, Scene, bounds
 from dispatch.rehearsal.site import Watch
+from dispatch.rehearsal.site_meter import tell_readings
 from dispatch.rehearsal.virtual import run_virtually, virtual_clock
 from dispatch.simulator.charge_point import ChargePoint, Timing
 from dispatch.simulator.depot import machines
@@ -96,7 +97,11 @@ class _Stage:
             sleeps_after_s=self._scene.sleeps_after_s(),
         )
         async with asyncio.TaskGroup() as tasks:
-            going = [tasks.create_task(self._happen(cron, keeper)), tasks.create_task(cron.run())]
+            going = [
+                tasks.create_task(self._happen(cron, keeper)),
+                tasks.create_task(cron.run()),
+                tasks.create_task(tell_readings(self._scene, cron.stations, begin=self._begin)),
+            ]
             for machine in built:
                 charger_id = machine.charger.id
                 point = ChargePoint(

@@ -8,21 +8,28 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from dispatch.station import (
     CompositeReply,
     InstalledReply,
+    Listener,
     LiveState,
     ProfileFilter,
     RateUnit,
     Reply,
+    SiteReading,
     StationProfile,
     Stations,
     StationsUnreachableError,
+    VehicleReading,
 )
 
 Answer = TypeVar("Answer")
+
+
+class Holder(Stations, Listener, Protocol):
+    """A gateway, as those see it who speak to it from beside."""
 
 
 class ReachableStations:
@@ -33,7 +40,7 @@ class ReachableStations:
     """
 
     def __init__(self, *, kill: Callable[[], None]) -> None:
-        self.gateway: Stations | None = None
+        self.gateway: Holder | None = None
         self._kill = kill
         self._fatal_in: int | None = None
         self._orphans: set[asyncio.Future[object]] = set()
@@ -53,6 +60,14 @@ class ReachableStations:
         """The live state after a change, or when the time is over."""
         holder = self._holder()
         return self._still(holder, await holder.wait_for_change(after=after, timeout_s=timeout_s))
+
+    async def tell_site(self, reading: SiteReading) -> None:
+        """What the site's meter shows."""
+        await self._holder().tell_site(reading)
+
+    async def tell_vehicle(self, reading: VehicleReading) -> None:
+        """What a vehicle's telematics say."""
+        await self._holder().tell_vehicle(reading)
 
     async def set_profile(self, charger_id: str, profile: StationProfile) -> Reply:
         """Install a profile."""
@@ -121,7 +136,7 @@ class ReachableStations:
         self._kill()
         await asyncio.Event().wait()
 
-    def _holder(self) -> Stations:
+    def _holder(self) -> Holder:
         if self.gateway is None:
             raise StationsUnreachableError("there is no gateway")
         return self.gateway
