@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from dispatch.simulator.persona import Persona
-from dispatch.simulator.resolver import Allowance, Installed, RateUnit, Rules, Session, Stretch, schedule
+from dispatch.simulator.resolver import Allowance, Installed, RateUnit, Rules, Session, Stretch
 from optimiser.depot import Connector
 from optimiser.units import floor_to_step
 
@@ -55,7 +55,7 @@ class Told:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Wiring:
+class Wiring:
     """What a limit is worth on the hardware of a charge point."""
 
     voltage_v: float
@@ -93,6 +93,7 @@ class _Wiring:
         return self.converted(allowance, connector, fewest=None if own else fewest)
 
     def converted(self, allowance: Allowance, connector: Connector, *, fewest: int | None) -> float:
+        """A limit in the unit asked for, on so many phases at most."""
         if allowance.unit == self.unit:
             return allowance.limit
         phases = min(fewest or allowance.number_phases or DEFAULT_PHASES, connector.phases)
@@ -107,43 +108,31 @@ class _Wiring:
         return connector.max_current_a * per_ampere
 
 
-def composite_schedule(
-    installed: tuple[Installed, ...],
-    sessions: Sequence[Session],
+def told_schedule(
+    levels: Sequence[Level],
+    sent: Sequence[Level],
     *,
-    connectors: Mapping[int, Connector],
+    connectors: Sequence[Connector],
     persona: Persona,
-    rules: Rules,
-    voltage_v: float,
-    unit: RateUnit,
+    wiring: Wiring,
     start: datetime,
     duration_s: int,
 ) -> Told | None:
-    """The schedule from ``start`` on of one session, or the sum of several; None where there is nothing to tell.
+    """The schedule of some connectors from ``start`` on as a persona tells it; None where there is nothing to tell.
 
-    Where no profile says anything while others do, the hardware's maximum is the limit. Where more periods are
-    needed than fit, the schedule is cut short and says so by its duration.
+    ``sent`` is told instead of the ``levels``, where there is something. Where no profile says anything while others
+    do, the hardware's maximum is the limit. Where more periods are needed than fit, the schedule is cut short and says
+    so by its duration.
     """
-    duration_s = min(duration_s, LONGEST_SCHEDULE_S)
-    wiring = _Wiring(voltage_v=voltage_v, unit=unit, rules=rules)
-    resolved = [
-        (
-            connectors[session.connector_id],
-            schedule(installed, session, start=start, duration_s=duration_s, rules=rules),
-        )
-        for session in sessions
-    ]
-    levels = _merged(resolved, wiring)
-    if all(level.limit is None for level in levels) and not rules.tells_full_power:
+    if all(level.limit is None for level in levels) and not wiring.rules.tells_full_power:
         return None
     if persona.composite == "wrong":
         levels = [Level(start_s=0, limit=None)]
-    elif persona.composite == "not_rebased":
-        levels = _as_sent(installed, sessions, levels)
+    levels = sent or levels
     if len(levels) > persona.max_periods:
         duration_s = levels[persona.max_periods].start_s
         levels = levels[: persona.max_periods]
-    full = floor_to_step(sum(wiring.full(connector) for connector, _ in resolved), WIRE_STEP)
+    full = floor_to_step(sum(wiring.full(connector) for connector in connectors), WIRE_STEP)
     absent = NO_LIMIT if persona.composite == "negative" else full
     filled = tuple(
         Level(
@@ -153,33 +142,40 @@ def composite_schedule(
         )
         for level in levels
     )
-    return Told(start=start, duration_s=duration_s, unit=unit, levels=filled)
+    return Told(start=start, duration_s=duration_s, unit=wiring.unit, levels=filled)
 
 
-def _merged(resolved: Iterable[tuple[Connector, tuple[Stretch, ...]]], wiring: _Wiring) -> list[Level]:
-    each = list(resolved)
-    starts = sorted({stretch.start_s for _, stretches in each for stretch in stretches})
+def levels_of(resolved: Sequence[tuple[Connector, tuple[Stretch, ...]]], wiring: Wiring) -> tuple[Level, ...]:
+    """The limit of one connector, or the sum of several, as few levels as there are changes."""
+    starts = sorted({stretch.start_s for _, stretches in resolved for stretch in stretches})
     levels: list[Level] = []
     for start_s in starts:
         held = [
             (connector, next(s.allowances for s in reversed(stretches) if s.start_s <= start_s))
-            for connector, stretches in each
+            for connector, stretches in resolved
         ]
         level = wiring.level(held, start_s=start_s)
         if not levels or not levels[-1].same_as(level):
             levels.append(level)
-    return levels
+    return tuple(levels)
 
 
-def _as_sent(
-    installed: tuple[Installed, ...], sessions: Sequence[Session], right: list[Level]
-) -> list[Level]:
+def rebased(levels: Sequence[Level], *, begin_s: int, duration_s: int) -> tuple[Level, ...]:
+    """The part of some levels from ``begin_s`` on, with its seconds counted from there."""
+    later = [
+        Level(start_s=level.start_s - begin_s, limit=level.limit, number_phases=level.number_phases)
+        for level in levels
+        if begin_s < level.start_s < begin_s + duration_s
+    ]
+    first = [level for level in levels if level.start_s <= begin_s][-1]
+    return Level(start_s=0, limit=first.limit, number_phases=first.number_phases), *later
+
+
+def as_sent(installed: tuple[Installed, ...], sessions: Sequence[Session]) -> tuple[Level, ...]:
     """The periods of the profile that was sent last, as if its schedule began when it is asked for."""
     places = {0, *(session.connector_id for session in sessions)}
     sent = [entry for entry in installed if entry.connector_id in places and entry.purpose != "station_max"]
-    if not sent:
-        return right
-    return [
+    return tuple(
         Level(start_s=period.start_s, limit=period.limit, number_phases=period.number_phases)
-        for period in sent[-1].periods
-    ]
+        for period in (sent[-1].periods if sent else ())
+    )

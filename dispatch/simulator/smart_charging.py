@@ -10,19 +10,28 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from dispatch.connection import CallRefusedError
-from dispatch.simulator.composite_schedule import Told, composite_schedule
+from dispatch.simulator.composite_schedule import (
+    LONGEST_SCHEDULE_S,
+    Level,
+    Told,
+    Wiring,
+    as_sent,
+    levels_of,
+    rebased,
+    told_schedule,
+)
 from dispatch.simulator.persona import Persona
 from dispatch.simulator.resolver import (
     Allowance,
     Installed,
+    RateUnit,
     Rules,
     Session,
     after_transaction,
-    allowances_at,
     install,
     replaces_any,
-    schedule,
 )
+from dispatch.simulator.timeline import Timeline, Timelines
 from dispatch.simulator.vehicle import UNLIMITED, Limit
 from optimiser.depot import Charger, Connector
 
@@ -54,6 +63,8 @@ class SmartCharging:
         self._noted: tuple[Installed, ...] = ()
         self._changes: deque[tuple[datetime, tuple[Installed, ...]]] = deque()
         self._defaults: dict[int, tuple[Installed, ...]] = {}
+        self._in_force, self._to_tell = Timelines(rules), Timelines(rules)
+        self._told: dict[tuple[int, RateUnit], tuple[Timeline, tuple[Level, ...]]] = {}
 
     # What is installed
 
@@ -111,17 +122,43 @@ class SmartCharging:
         known = self.has_connector(connector_id)
         if self._persona.composite == "rejected" or not known or wanted not in self.units or duration_s <= 0:
             return None
-        return composite_schedule(
-            self.installed,
-            sessions,
-            connectors=self.connectors,
+        start, duration_s = now.replace(microsecond=0), min(duration_s, LONGEST_SCHEDULE_S)
+        wiring = Wiring(voltage_v=self._voltage_v, unit="A" if wanted == "A" else "W", rules=self._rules)
+        return told_schedule(
+            self._levels(sessions, wiring, start=start, end=start + timedelta(seconds=duration_s)),
+            as_sent(self.installed, sessions) if self._persona.composite == "not_rebased" else (),
+            connectors=[self.connectors[session.connector_id] for session in sessions],
             persona=self._persona,
-            rules=self._rules,
-            voltage_v=self._voltage_v,
-            unit="A" if wanted == "A" else "W",
-            start=now.replace(microsecond=0),
+            wiring=wiring,
+            start=start,
             duration_s=duration_s,
         )
+
+    def _levels(
+        self, sessions: list[Session], wiring: Wiring, *, start: datetime, end: datetime
+    ) -> tuple[Level, ...]:
+        """The levels of one connector, or of all together, from start to end.
+
+        Those of one are worked out for as long as its timeline is, for it is asked for many times in a night.
+        """
+        timelines = [self._to_tell.of(self.installed, session, start=start, end=end) for session in sessions]
+        if len(timelines) != 1:
+            resolved = [
+                (self.connectors[session.connector_id], timeline.stretches(start, end))
+                for session, timeline in zip(sessions, timelines, strict=True)
+            ]
+            return levels_of(resolved, wiring)
+        (timeline,), place = timelines, (sessions[0].connector_id, wiring.unit)
+        known = self._told.get(place)
+        if known is None or known[0] is not timeline:
+            connector = self.connectors[sessions[0].connector_id]
+            known = (
+                timeline,
+                levels_of([(connector, timeline.stretches(timeline.start, timeline.end))], wiring),
+            )
+            self._told[place] = known
+        begin_s = int((start - timeline.start).total_seconds())
+        return rebased(known[1], begin_s=begin_s, duration_s=int((end - start).total_seconds()))
 
     def next_change(self) -> datetime | None:
         """When something that was installed or cleared begins to be followed, for one that is slow to."""
@@ -139,8 +176,8 @@ class SmartCharging:
         """The limit in force on a connector at an instant; see :meth:`limits`."""
         if self._persona.ignores_profiles:
             return UNLIMITED
-        found = allowances_at(self._stack(session), session, at, rules=self._rules)
-        return self._limit(found, self.connectors[session.connector_id], sharers=sharers)
+        timeline = self._in_force.of(self._stack(session), session, start=at, end=at)
+        return self._limit(timeline.at(at), self.connectors[session.connector_id], sharers=sharers)
 
     def limits(
         self, session: Session, *, start: datetime, end: datetime, sharers: int
@@ -152,16 +189,10 @@ class SmartCharging:
         if self._persona.ignores_profiles:
             yield (end - start).total_seconds(), UNLIMITED
             return
-        whole = start.replace(microsecond=0)
-        # One second more than the difference, because both ends may lie within a second.
-        duration_s = int((end - whole).total_seconds()) + 1
-        stack, connector = self._stack(session), self.connectors[session.connector_id]
-        stretches = schedule(stack, session, start=whole, duration_s=duration_s, rules=self._rules)
-        edges = [whole + timedelta(seconds=stretch.start_s) for stretch in stretches]
-        for stretch, begin, finish in zip(stretches, edges, [*edges[1:], end], strict=True):
-            seconds = (min(finish, end) - max(begin, start)).total_seconds()
-            if seconds > 0:
-                yield seconds, self._limit(stretch.allowances, connector, sharers=sharers)
+        connector = self.connectors[session.connector_id]
+        timeline = self._in_force.of(self._stack(session), session, start=start, end=end)
+        for begin, finish, allowances in timeline.spans(start, end):
+            yield (finish - begin).total_seconds(), self._limit(allowances, connector, sharers=sharers)
 
     def _stack(self, session: Session) -> tuple[Installed, ...]:
         """The profiles that govern the power on a connector."""
