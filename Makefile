@@ -5,11 +5,17 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+NIGHT := .night/parcel-12
+DATE := 2025-11-10
 
 .PHONY: night test lint lock clean
 
 night: $(INSTALLED)
-	$(BIN)/python -m dispatch.evening data/parcel-12 --night 2025-11-10
+	rm -rf .night && mkdir .night && cp -R data/parcel-12 $(NIGHT)
+	rm -rf $(NIGHT)/plans $(NIGHT)/depot.db*
+	$(BIN)/depot rehearse $(NIGHT) --night $(DATE) --faults data/three-faults.yaml --out $(NIGHT)
+	mv $(NIGHT)/rehearsal.db $(NIGHT)/depot.db && rm $(NIGHT)/morning.html
+	$(BIN)/depot report $(NIGHT) --night $(DATE) || test $$? -eq 1  # 1: a person is needed, and is told for what
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest -n auto
