@@ -15,12 +15,13 @@ import typer
 
 from dispatch import api, gateway
 from dispatch.audit.command import audit_command
+from dispatch.backup_command import backup_command
 from dispatch.charger import CapabilityError
 from dispatch.chargers_command import chargers_app
 from dispatch.credentials_command import credentials_app
 from dispatch.dispatch_command import dispatch_command
 from dispatch.gateway_command import gateway_command
-from dispatch.journal import Journal, JournalError, has_journal, open_journal
+from dispatch.journal import Journal, JournalError, StoreAwayError, has_journal, open_journal
 from dispatch.known import capabilities_of, check_charger
 from dispatch.lease import LeaseHeldError
 from dispatch.preview_command import preview_command
@@ -168,6 +169,14 @@ def _run(terminal: Terminal, folder: Path, action: Callable[[], ExitCode]) -> No
         )
         terminal.complain(f"with {folder}", [problem])
         code = ExitCode.UNREACHABLE
+    except StoreAwayError as error:
+        problem = Problem(
+            where="store",
+            found=str(error),
+            allowed="a store that can be used now: nothing is sent that is not written down",
+        )
+        terminal.complain(f"with {folder}", [problem])
+        code = ExitCode.UNREACHABLE
     except (LeaseHeldError, LeaseLostError) as error:
         # Not 4: no limit has been looked at. What is needed, to be the only writer, could not be had; next time it may.
         problem = Problem(where="lease", found=str(error), allowed="one writer at a time: wait for its end")
@@ -188,6 +197,8 @@ def _stations(depot: Depot, folder: Path, role: api.Role) -> api.ApiStations:
 def _open_journal(depot: Depot, folder: Path) -> Journal:
     try:
         return open_journal(depot.store, folder)
+    except StoreAwayError:
+        raise
     except JournalError as error:
         raise _input_error(
             "depot.yaml store", found=str(error), allowed="a store that can be opened"
@@ -208,6 +219,7 @@ app.command("dispatch")(
         with_known_chargers=with_known_chargers,
     )
 )
+app.command("backup")(backup_command(run=_run, open_journal=_open_journal))
 app.command("simulate")(simulate_command(run=_run))
 app.add_typer(credentials_app(run=_run), name="credentials")
 app.command("rehearse")(rehearse_command(run=_run, with_known_chargers=with_known_chargers))

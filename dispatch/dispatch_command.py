@@ -9,7 +9,7 @@ import signal
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -86,6 +86,7 @@ async def _once(terminal: Terminal, site: Site, *, named: str | None) -> ExitCod
         read, plan = await site.planned_night(named)
         with terminal.working(f"sending the night of {read.date} to {len(site.depot.chargers)} chargers"):
             found = await tick(site.depot, read, plan, journal=journal, stations=site.stations)
+            _prune(journal, site.depot, found)
     terminal.table(report.HEADERS, report.table_rows(found))
     code = _say(terminal, site.depot, found)
     terminal.document(_document(site.depot, found))
@@ -154,6 +155,7 @@ class _Nights:
         depot, night, plan = found
         self.ticks += 1
         self.last = await tick(depot, night, plan, journal=journal, stations=self.site.stations)
+        _prune(journal, depot, self.last)
         for line in report.summary(self.last):
             self.say(line)
 
@@ -205,6 +207,10 @@ def _stopped_by_signals() -> Iterator[asyncio.Event]:
     finally:
         for number in signals:
             loop.remove_signal_handler(number)
+
+
+def _prune(journal: Journal, depot: Depot, found: report.NightReport) -> None:
+    journal.prune(before=found.at - timedelta(days=depot.policy.keep_messages_days))
 
 
 def _say_writes(terminal: Terminal, depot: Depot, plan: Plan, writes: Sequence[Write]) -> ExitCode:

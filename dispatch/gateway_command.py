@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 import typer
 
 from dispatch import api, gateway
-from dispatch.journal import Journal
+from dispatch.journal import Journal, StoreAwayError
 from optimiser.cli import AsJson, ExitCode, Folder
 from optimiser.depot import Depot
 from optimiser.horizon import TimeError, parse_instant
@@ -97,6 +97,8 @@ def _serve(
     )
     try:
         asyncio.run(gateway.serve(depot, journal, entrance=entrance, api_tokens=tokens, clock=clock))
+    except StoreAwayError:
+        raise
     except OSError as error:
         terminal.say(f"cannot listen on {settings.listen} and {settings.api}: {error}")
         return ExitCode.UNREACHABLE

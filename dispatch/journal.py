@@ -39,6 +39,7 @@ from dispatch.store.tables import (
     UNANSWERED,
     WRITING,
 )
+from dispatch.store.upkeep import back_up, prune
 from optimiser.plan import Plan
 
 __all__ = ["Journal", "JournalError", "PlanKind", "StoreAwayError", "has_journal", "open_journal"]
@@ -262,6 +263,14 @@ class Journal:
             )
             for row in self._rows(query)
         ]
+
+    def prune(self, *, before: datetime) -> int:
+        """Remove old raw messages and readings of meters, as many as go within seconds; returns how many."""
+        return prune(self.engine, before=before)
+
+    def back_up(self, file: Path) -> None:
+        """Copy the store while others use it. Raises :class:`dispatch.store.upkeep.BackupError`."""
+        back_up(self.engine, file)
 
     def close(self) -> None:
         """Close all connections; the journal is of no use afterwards."""

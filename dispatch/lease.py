@@ -25,7 +25,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from dispatch.journal import Journal
+from dispatch.journal import Journal, StoreAwayError
 from dispatch.store.leases import Holder, LeaseHeldError, Leases, Writer
 
 __all__ = ["LeaseHeldError", "Writer", "holding", "this_process", "utc_now"]
@@ -89,6 +89,11 @@ def is_gone(holder: Holder) -> bool:
 async def _renew(leases: Leases, token: int, *, clock: Clock, lasting: timedelta) -> None:
     while True:
         await asyncio.sleep(lasting.total_seconds() / RENEWALS)
-        if not leases.renew(token, until=clock() + lasting):
+        try:
+            is_ours = leases.renew(token, until=clock() + lasting)
+        except StoreAwayError as error:  # it lasts for some more tries
+            log.warning("the lease %d was not renewed: %s", token, error)
+            continue
+        if not is_ours:
             log.warning("the lease %d was lost: somebody else writes to the chargers now", token)
             return

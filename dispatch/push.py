@@ -13,7 +13,7 @@ from datetime import date, datetime, timedelta
 from dispatch.composite import effective
 from dispatch.decide import Decision, Room, Write, decide, edges_of, pending
 from dispatch.evidence import Evidence, Rung, Verdict
-from dispatch.journal import Journal
+from dispatch.journal import Journal, StoreAwayError
 from dispatch.layers import LayerProfile, unit_of
 from dispatch.safety import Place, bottlenecks, room
 from dispatch.station import (
@@ -253,7 +253,7 @@ async def _each_charger(
 
 
 async def together(tasks: Iterable[Awaitable[None]]) -> None:
-    """Await all; where the stations' holder is gone, or somebody else writes now, say just that."""
+    """Await all; where the stations' holder or the store is gone, or somebody else writes now, say just that."""
 
     async def one(task: Awaitable[None]) -> None:
         await task
@@ -262,7 +262,7 @@ async def together(tasks: Iterable[Awaitable[None]]) -> None:
         async with asyncio.TaskGroup() as group:
             for task in tasks:
                 group.create_task(one(task))
-    except* (StationsUnreachableError, LeaseLostError) as errors:
+    except* (StationsUnreachableError, LeaseLostError, StoreAwayError) as errors:
         first = errors.exceptions[0]
         assert not isinstance(first, ExceptionGroup), "no task here has tasks of its own in a group"
         raise type(first)(str(first)) from errors

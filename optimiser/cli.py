@@ -302,6 +302,12 @@ def run(terminal: Terminal, source: Path, action: Callable[[], ExitCode]) -> NoR
         code = ExitCode.BAD_INPUT
     except (PlanRefusedError, SolverError) as error:
         code = _not_planned(terminal, source, Unplanned.because_of(error))
+    except ConnectionError as error:  # the store of plans; what it is made of is known above
+        terminal.complain(
+            f"with {source}",
+            [Problem(where="store", found=str(error), allowed="a store that can be used now")],
+        )
+        code = ExitCode.UNREACHABLE
     raise typer.Exit(code)
 
 

@@ -148,6 +148,7 @@ class Policy:
     ``unknown_vehicle``: what a stranger on a connector gets.
     ``readiness``: share of departures, 0 to 1, that are to be ready although arrivals are uncertain.
     ``precondition_minutes``: how long before its departure a vehicle is warmed or cooled, where it is.
+    ``keep_messages_days``: how long raw messages of chargers and readings of their meters are kept.
     """
 
     tick_minutes: int = 15
@@ -157,6 +158,7 @@ class Policy:
     unknown_vehicle: Literal["floor", "hold"] = "floor"
     readiness: float | None = None
     precondition_minutes: int = 30
+    keep_messages_days: int = 400
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -35,7 +35,7 @@ class JournalError(Exception):
     """The store cannot be used: its URL, its driver, its file or its version is wrong."""
 
 
-class StoreAwayError(JournalError):
+class StoreAwayError(JournalError, ConnectionError):
     """The store cannot be read or written now: the disk is full, it is locked, its server is away. Nothing was written."""
 
 
@@ -50,6 +50,7 @@ def _leases_and_indexes(connection: sa.Connection) -> None:
     for table in (COMMANDS, EVENTS, EVIDENCE):
         for index in table.indexes:
             index.create(connection, checkfirst=True)
+    connection.execute(sa.text("DROP INDEX ix_events_kind"))  # another one begins with the same column
 
 
 MIGRATIONS: Sequence[Callable[[sa.Connection], None]] = (_leases_and_indexes,)

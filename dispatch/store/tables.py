@@ -79,11 +79,12 @@ EVENTS = sa.Table(
     METADATA,
     sa.Column("id", sa.Integer, primary_key=True),
     sa.Column("received_at", Utc, nullable=False, index=True),
-    sa.Column("kind", sa.String, nullable=False, index=True),
+    sa.Column("kind", sa.String, nullable=False),
     sa.Column("charger_id", sa.String, nullable=False),
     sa.Column("transaction_id", sa.String, index=True),
     sa.Column("document", _Document, nullable=False),
     sa.Index("ix_events_charger_id_kind", "charger_id", "kind"),
+    sa.Index("ix_events_kind_received_at", "kind", "received_at"),
 )
 
 # An id that was given away is never given again, also when no event with it was ever stored.

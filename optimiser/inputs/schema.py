@@ -265,6 +265,11 @@ class PolicyKeys(Door):
         description="How long before departure a vehicle is warmed or cooled, for precondition_kwh [min]",
     )
 
+    keep_messages_days: Annotated[int, Field(ge=2, le=36_500)] = Field(
+        default=domain.Policy.keep_messages_days,
+        description="How long raw messages of chargers and readings of their meters are kept [days]",
+    )
+
     def to_domain(self) -> domain.Policy:
         """The policy."""
         return domain.Policy(**self.model_dump())

@@ -49,16 +49,17 @@ def programs() -> Path | None:
 @contextmanager
 def a_postgresql(bin_folder: Path) -> Iterator[PostgreSql]:
     # Its owner must not be root, nor can that owner look into pytest's own folders.
-    user = "postgres" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
-    group = pwd.getpwnam(user).pw_gid if os.geteuid() == 0 else None
-    owner = {"user": user, "group": group, "extra_groups": []} if os.geteuid() == 0 else {}
+    user = "postgres" if os.geteuid() == 0 else None
+    group = None if user is None else pwd.getpwnam(user).pw_gid
+    others: list[int] | None = None if user is None else []
     with tempfile.TemporaryDirectory(prefix="depot-postgresql-", ignore_cleanup_errors=True) as name:
-        if os.geteuid() == 0:
+        if user is not None:
             shutil.chown(name, user)
         data = f"{name}/data"
         made = subprocess.run(
             [bin_folder / "initdb", "-D", data, "-U", "depot", "--auth=trust", "--no-sync", "-E", "UTF8", "--locale=C"],
-            cwd=name, capture_output=True, text=True, check=False, **owner,
+            cwd=name, capture_output=True, text=True, check=False,
+            user=user, group=group, extra_groups=others,
         )  # fmt: skip
         assert made.returncode == 0, made.stderr
         with socket.socket() as free:
@@ -74,8 +75,9 @@ def a_postgresql(bin_folder: Path) -> Iterator[PostgreSql]:
         options = [word for key, value in settings.items() for word in ("-c", f"{key}={value}")]
         with Path(name, "log").open("w") as log:
             server = subprocess.Popen(
-                [bin_folder / "postgres", "-D", data, *options], cwd=name, stdout=log, stderr=log, **owner
-            )
+                [bin_folder / "postgres", "-D", data, *options],
+                cwd=name, stdout=log, stderr=log, user=user, group=group, extra_groups=others,
+            )  # fmt: skip
         try:
             found = PostgreSql(port=port)
             _wait_for(found, server, Path(name, "log"))
