@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from dispatch.layers import Target, with_override
 from dispatch.safety import Place, Wiring
@@ -12,6 +13,17 @@ from dispatch.station import ConnectorState, LiveState, StationProfile, Transact
 from optimiser.depot import Depot, Vehicle
 from optimiser.plan import Plan, PlannedVisit, wired
 from optimiser.profiles import charging_profiles
+
+EARLIEST = timedelta(hours=1)
+"""Who comes longer before a planned visit and is not known is a stranger."""
+TELEMATICS_OLDEST = timedelta(minutes=30)
+"""For how long telematics are believed where a vehicle stands."""
+NOTHING_KW = 0.1
+"""A vehicle that draws less does not charge. [kW]"""
+FULL_PERCENT = 99.0
+"""A vehicle that is so full has a reason to draw nothing. [%]"""
+AWAKE_WITHIN = timedelta(minutes=2)
+"""A vehicle that has not begun to draw so long after it may is asleep."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,27 +41,70 @@ class Occupant:
 
 
 def occupants(depot: Depot, plan: Plan, live: LiveState) -> dict[Place, Occupant]:
-    """The vehicles in running transactions, by connector; strangers without a planned visit are left out."""
-    found: dict[Place, Occupant] = {}
+    """The vehicles in running transactions, by connector; strangers are left out.
+
+    A vehicle is told by its id tag, else by its telematics, else by the visit that is planned there: unless that one
+    stands elsewhere, or somebody has come long before it.
+    """
+    sessions: dict[Place, ConnectorState] = {}
     for charger, connector in depot.connectors():
-        place = Place(charger.id, connector.id)
         state = live.charger(charger.id).connector(connector.id)
-        if state.transaction is None:
-            continue
+        if state.transaction is not None:
+            sessions[Place(charger.id, connector.id)] = state
+    told: dict[Place, Vehicle] = {}
+    for place, state in sessions.items():
+        assert state.transaction is not None
+        vehicle = _by_tag(depot, state.transaction.id_tag) or _by_telematics(depot, live, place, state)
+        if vehicle is not None:
+            told[place] = vehicle
+    elsewhere = {vehicle.id for vehicle in told.values()}
+    found: dict[Place, Occupant] = {}
+    for place, state in sessions.items():
+        transaction = state.transaction
+        assert transaction is not None
         visits = [visit for visit in plan.visits if (visit.charger_id, visit.connector_id) == place]
-        vehicle = _by_tag(depot, state.transaction.id_tag)
+        vehicle = told.get(place)
         visit = _visit_at(visits, live.now, vehicle)
-        if vehicle is None and visit is not None:
-            vehicle = depot.vehicle(visit.vehicle_id)
+        if vehicle is None and visit is not None and visit.vehicle_id not in elsewhere:
+            is_early = transaction.started_at < visit.arrival - EARLIEST
+            vehicle = None if is_early else depot.vehicle(visit.vehicle_id)
         if vehicle is not None:
             found[place] = Occupant(
                 place=place,
                 vehicle=vehicle,
-                transaction=state.transaction,
+                transaction=transaction,
                 visit=visit,
-                soc_percent=_soc_percent(state, state.transaction),
+                soc_percent=_soc_percent(state, transaction),
             )
     return found
+
+
+def strangers(depot: Depot, plan: Plan, live: LiveState) -> list[Place]:
+    """Connectors with a session of somebody whom nobody knows."""
+    known = occupants(depot, plan, live)
+    return [
+        place
+        for place in (Place(charger.id, connector.id) for charger, connector in depot.connectors())
+        if place not in known and live.charger(place.charger_id).connector(place.connector_id).transaction
+    ]
+
+
+def is_asleep(occupant: Occupant, plan: Plan, live: LiveState) -> bool:
+    """Whether a vehicle draws nothing although its plan has let it for some time, and is not full.
+
+    By the last reading of its meter, if that was taken in this transaction.
+    """
+    place, visit = occupant.place, occupant.visit
+    meter = live.charger(place.charger_id).connector(place.connector_id).meter
+    if visit is None or meter is None or meter.power_kw is None or meter.power_kw > NOTHING_KW:
+        return False
+    if occupant.soc_percent is not None and occupant.soc_percent >= FULL_PERCENT:
+        return False
+    settled = meter.at - AWAKE_WITHIN
+    if settled < max(occupant.transaction.started_at, plan.created_at):
+        return False
+    steps = {math.floor(plan.horizon.position(at)) for at in (settled, meter.at)}
+    return all(0 <= step < plan.horizon.steps and visit.power_kw[step] > 0 for step in steps)
 
 
 def wirings(depot: Depot, there: Mapping[Place, Occupant]) -> dict[Place, Wiring]:
@@ -108,6 +163,21 @@ def _by_tag(depot: Depot, id_tag: str | None) -> Vehicle | None:
         return None
     found = (vehicle for vehicle in depot.vehicles if vehicle.id_tag.lower() == id_tag.lower())
     return next(found, None)
+
+
+def _by_telematics(depot: Depot, live: LiveState, place: Place, state: ConnectorState) -> Vehicle | None:
+    """The vehicle that says of itself that it stands on a connector, since this session began."""
+    begun_at = datetime.max.replace(tzinfo=UTC) if state.transaction is None else state.transaction.started_at
+    since = max(begun_at, live.now - TELEMATICS_OLDEST)
+    known = {vehicle.id: vehicle for vehicle in depot.vehicles}
+    here = [
+        reading
+        for reading in live.vehicles
+        if (reading.charger_id, reading.connector_id) == place
+        and reading.at >= since
+        and reading.vehicle_id in known
+    ]
+    return known[max(here, key=lambda reading: reading.at).vehicle_id] if here else None
 
 
 def _visit_at(visits: Sequence[PlannedVisit], now: datetime, vehicle: Vehicle | None) -> PlannedVisit | None:

@@ -79,13 +79,14 @@ def _limits(plan: Plan, rest: Rest, *, now: datetime, above: bool) -> Iterator[s
     more = (
         ("the site's limit is {:.1f} kW lower than planned with", before_kw[0] - night.site_limit_kw),
         ("the base load is {:.1f} kW higher than planned with", night.base_load_kw - before_kw[1]),
-        ("{} may draw {:.1f} kW more than planned whatever they are told", night.burdens_kw - burden_kw),
+        ("{} may draw {:.1f} kW more than planned whatever {} told", night.burdens_kw - burden_kw),
     )
-    who = " and ".join(f"{charger_id}/{plug}" for charger_id, plug in night.burden_kw)
+    who = " and ".join(f"{charger_id}/{plug}" for charger_id, plug in sorted(night.burden_kw))
+    are = "it is" if len(night.burden_kw) == 1 else "they are"
     for words, difference_kw in more:
         step = int(np.argmax(difference_kw > WORTH_SAYING_KW))
         if difference_kw[step] > WORTH_SAYING_KW:
-            values = (who, difference_kw.max()) if words.startswith("{}") else (difference_kw.max(),)
+            values = (who, difference_kw.max(), are) if words.startswith("{}") else (difference_kw.max(),)
             at = max(now, night.horizon.starts()[step])
             effect = ": planned again" if above else ""
             yield f"{words.format(*values)} from {night.horizon.local(at):%H:%M} on{effect}"

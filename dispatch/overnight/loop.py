@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from dispatch.station import LeaseLostError, LiveState, Stations, StationsUnreachableError
+
+SILENCE_S = 60.0
+"""So often it is looked whether the site's meter still speaks, where there is one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +42,8 @@ class Pace:
 class Loop:
     """A loop of ticks. ``say`` tells people what goes on; ``crashed`` is given what a tick ended by, and may raise it.
 
+    ``watched`` is what calls for a tick as soon as it changes, beside :func:`calls_for_a_tick`.
+
     ``stop`` ends the loop: a tick that is under way may go on for a while, then it is cancelled. What it has sent by
     then is in the journal, and what it was sending is there as unanswered.
     """
@@ -49,6 +54,7 @@ class Loop:
     stop: asyncio.Event
     say: Callable[[str], None]
     crashed: Callable[[BaseException], None]
+    watched: Callable[[LiveState], object] = field(default=lambda _: None)
 
     async def run(self) -> None:
         """Tick until asked to stop.
@@ -60,7 +66,7 @@ class Loop:
         due_s, failures = now_s(), 0
         while not self.stop.is_set():
             try:
-                seen = calls_for_a_tick(await self.stations.live())
+                seen = self._called(await self.stations.live())
                 crash = await self._one_tick()
                 if crash is not None:
                     failures += 1
@@ -102,15 +108,24 @@ class Loop:
         now_s = asyncio.get_running_loop().time
         while not self.stop.is_set() and now_s() < due_s:
             live = await self.stations.live()
-            if calls_for_a_tick(live) == seen:
+            if self._called(live) == seen:
                 live = await self._or_stop(
-                    self.stations.wait_for_change(after=live.now, timeout_s=due_s - now_s()), otherwise=live
+                    self.stations.wait_for_change(after=live.now, timeout_s=self._patience_s(live, due_s)),
+                    otherwise=live,
                 )
                 if now_s() >= due_s:
                     return
             await self._pause(min(self.pace.debounce_s, due_s - now_s()))
-            if calls_for_a_tick(live) != seen:
+            if self._called(live) != seen:
                 return
+
+    def _called(self, live: LiveState) -> tuple[object, object]:
+        return calls_for_a_tick(live), self.watched(live)
+
+    def _patience_s(self, live: LiveState, due_s: float) -> float:
+        """How long an event is waited for: a meter that falls silent makes none. [s]"""
+        left_s = due_s - asyncio.get_running_loop().time()
+        return left_s if live.site is None else min(left_s, SILENCE_S)
 
     async def _until_there(self, away: StationsUnreachableError) -> None:
         now_s = asyncio.get_running_loop().time

@@ -6,6 +6,8 @@ Idempotent: a second tick with the same facts sends nothing, and looks again.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from dispatch.decide import Write
@@ -13,8 +15,10 @@ from dispatch.evidence import Command
 from dispatch.floors import targets
 from dispatch.journal import Journal
 from dispatch.kept import Recent, kept
+from dispatch.layers import Target
 from dispatch.occupants import occupants, wirings, with_overrides
-from dispatch.overnight.facts import Facts, gather
+from dispatch.overnight.burdens import burdens_of, known_to_fail
+from dispatch.overnight.facts import Facts, gather, looked
 from dispatch.overnight.metering import distrust_overdrawn, metered, with_socs
 from dispatch.overnight.reckoning import reckoned
 from dispatch.overnight.rows import report_of
@@ -28,6 +32,9 @@ from optimiser.depot import Depot
 from optimiser.night import Night
 from optimiser.plan import Plan
 
+MOST_PLANS = 2
+"""How often a night is planned in one tick: around what is known to fail, and around what has failed in it."""
+
 
 async def tick(
     depot: Depot, night: Night, plan: Plan, *, journal: Journal, stations: Stations
@@ -40,14 +47,23 @@ async def tick(
     live = await with_socs(await stations.live(), stations)
     ledger = ledger_at(journal, live.now)
     by_now = _by_now(depot, plan, live, ledger)
-    facts = gather(depot, night, plan, journal.base_plan(plan.night) or plan, by_now)
-    if facts.is_replanned:
-        journal.save_plan(facts.plan, kind="replan")
+    facts = looked(depot, night, plan, journal.base_plan(plan.night) or plan, by_now)
     around = surroundings(depot, facts, journal=journal, stations=stations)
     tracks = tracks_of(around, facts, ledger)
     distrust_overdrawn(around, tracks, live)
     await read_back(around, tracks)
-    await push(around, tracks, live)
+    burdens = burdens_of(plan, tracks, ledger, now=around.clock(), among=known_to_fail(tracks, ledger))
+    for _ in range(MOST_PLANS):
+        facts = gather(facts, depot, night, seen=live, burdens=burdens)
+        if facts.plan is not around.plan:
+            around = replace(around, plan=facts.plan)
+            _retarget(around, tracks, facts, ledger)
+        if facts.is_replanned:
+            journal.save_plan(facts.plan, kind="replan")
+        await push(around, tracks, live)
+        known, burdens = burdens, burdens_of(facts.plan, tracks, ledger, now=around.clock())
+        if set(burdens.most_kw) == set(known.most_kw):
+            break
     return report_of(around, tracks, facts, metered=await metered(around, tracks))
 
 
@@ -62,7 +78,8 @@ async def preview(
     live = await stations.live()
     ledger = ledger_at(journal, live.now)
     by_now = _by_now(depot, plan, live, ledger)
-    facts = gather(depot, night, plan, journal.base_plan(plan.night) or plan, by_now)
+    facts = looked(depot, night, plan, journal.base_plan(plan.night) or plan, by_now)
+    facts = gather(facts, depot, night, seen=live)
     around = surroundings(depot, facts, journal=journal, stations=stations)
     return assumed_writes(around, tracks_of(around, facts, ledger))
 
@@ -80,6 +97,18 @@ def surroundings(depot: Depot, facts: Facts, *, journal: Journal, stations: Stat
 
 def tracks_of(around: Surroundings, facts: Facts, ledger: Ledger) -> list[Track]:
     """Every connector with what it holds and should hold."""
+    wired = wirings(around.depot, facts.there)
+    return begin_tracks(around.depot, ledger, _wanted(around, facts, ledger), facts.live, wired)
+
+
+def _retarget(around: Surroundings, tracks: Sequence[Track], facts: Facts, ledger: Ledger) -> None:
+    """Let every connector want what its plan is now."""
+    wired = wirings(around.depot, facts.there)
+    for track, target in zip(tracks, _wanted(around, facts, ledger), strict=True):
+        track.target, track.wiring = target, wired[track.place]
+
+
+def _wanted(around: Surroundings, facts: Facts, ledger: Ledger) -> tuple[Target, ...]:
     depot = around.depot
     held: dict[Place, list[StationProfile]] = {}
     for charger in depot.chargers:
@@ -90,7 +119,7 @@ def tracks_of(around: Surroundings, facts: Facts, ledger: Ledger) -> list[Track]
         for charger, connector in depot.connectors()
         if known_now(ledger, charger, facts.live.charger(charger.id)).capabilities.session_profile == "always"
     }
-    wanted = with_overrides(
+    return with_overrides(
         _targets(depot, _PLANS.same(facts.plan)),
         facts.there,
         held,
@@ -99,7 +128,6 @@ def tracks_of(around: Surroundings, facts: Facts, ledger: Ledger) -> list[Track]
         base=facts.base,
         always=always,
     )
-    return begin_tracks(depot, ledger, wanted, facts.live, wirings(depot, facts.there))
 
 
 def _by_now(depot: Depot, plan: Plan, live: LiveState, ledger: Ledger) -> LiveState:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from dispatch.journal import Journal
 from dispatch.overnight import tick
+from dispatch.overnight.base_load import SiteWatch
 from dispatch.overnight.loop import Loop, Pace
 from dispatch.rehearsal.crashes import last_words
 from dispatch.rehearsal.happened import Told
@@ -44,12 +45,14 @@ class Cron:
         """Tick until cancelled."""
         await asyncio.sleep(START_S)
         every_s = self._scene.depot.policy.tick_minutes * 60.0
+        watch = SiteWatch()
         await Loop(
             stations=self.stations,
             tick=self._tick,
             pace=Pace(every_s=every_s, patience_s=math.inf),
             stop=asyncio.Event(),
             say=lambda _: None,
+            watched=lambda live: watch.looked(live, self._plan),
             crashed=lambda error: self.crashes.append(f"the tick of {self._clock()}: {last_words(error)}"),
         ).run()
 

@@ -1,0 +1,105 @@
+"""What connectors may draw that cannot be brought to what is planned for them, and what they give for sure. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import numpy as np
+
+from dispatch.decide import edges_of, exposures
+from dispatch.safety import Exposure, Place, exposure
+from dispatch.station import Outcome
+from dispatch.store.ledger import Ledger
+from dispatch.tracks import Track
+from optimiser.horizon import FloatArray, Horizon
+from optimiser.plan import Plan
+
+
+@dataclass(frozen=True, kw_only=True)
+class Burdens:
+    """By connector, per step of the night (T,): the most it may draw, and what it surely gives. [kW, grid side]"""
+
+    most_kw: Mapping[Place, FloatArray] = field(default_factory=dict)
+    surely_kw: Mapping[Place, FloatArray] = field(default_factory=dict)
+
+
+def known_to_fail(tracks: Sequence[Track], ledger: Ledger) -> frozenset[Place]:
+    """Connectors to which nothing can be written now, or that have refused or not answered what they need.
+
+    Others that nothing is proven of, as on the first day, are about to be written to.
+    """
+
+    def fails(track: Track) -> bool:
+        charger_id = track.charger.id
+        is_deaf = not track.is_connected or not track.base.smart_charging or track.is_overdrawn
+        return is_deaf or _has_refused(ledger, charger_id) or bool(ledger.unanswered(charger_id))
+
+    return frozenset(track.place for track in tracks if fails(track))
+
+
+def burdens_of(
+    plan: Plan,
+    tracks: Sequence[Track],
+    ledger: Ledger,
+    *,
+    now: datetime,
+    among: Collection[Place] | None = None,
+) -> Burdens:
+    """Every connector, or every one ``among`` some, that is not proven to obey; at the worst case that it counts at.
+
+    One that takes no profiles, or refuses them all, gives full power for sure; one that is out of reach what it has
+    accepted; nothing is sure of any other.
+    """
+    holdings = {track.place: track.holding for track in tracks}
+    horizon = plan.horizon
+    instants = edges_of(list(holdings.values()), now=now, others=[*horizon.starts(), horizon.end])
+    worst = exposures(list(holdings.values()), instants)
+    most: dict[Place, FloatArray] = {}
+    surely: dict[Place, FloatArray] = {}
+    for track in tracks:
+        place = track.place
+        if track.is_proven or (among is not None and place not in among):
+            continue
+        most[place] = _per_step(worst[place], instants, horizon, highest=True)
+        if _is_ungoverned(track, ledger):
+            surely[place] = np.full(horizon.steps, track.wiring.full_kw)
+        elif track.held:
+            held = exposure(track.wiring, track.held, transaction_id=track.transaction_id, instants=instants)
+            surely[place] = _per_step(held, instants, horizon, highest=False)
+    return Burdens(most_kw=most, surely_kw=surely)
+
+
+def _is_ungoverned(track: Track, ledger: Ledger) -> bool:
+    """Whether it is known to follow nobody: its model takes no profiles, or it has refused all and holds none."""
+    if not track.base.smart_charging:
+        return True
+    failure = track.failure
+    has_refused = failure is not None and failure.outcome is Outcome.REFUSED
+    return not track.held and (has_refused or _has_refused(ledger, track.charger.id))
+
+
+def _has_refused(ledger: Ledger, charger_id: str) -> bool:
+    """Whether the last that a charger has answered of late was that it refuses."""
+    answered = [command for command in ledger.recent(charger_id) if command.outcome is not None]
+    return bool(answered) and answered[-1].outcome is Outcome.REFUSED
+
+
+def _per_step(
+    exposed: Exposure, instants: Sequence[datetime], horizon: Horizon, *, highest: bool
+) -> FloatArray:
+    """The highest or lowest power within each step, from the first instant on; 0 before. [kW]"""
+    power_kw = np.zeros(horizon.steps)
+    seen = np.zeros(horizon.steps, dtype=np.bool_)
+    ends = [*instants[1:], horizon.end]
+    for start, end, kw in zip(instants, ends, exposed.kw.tolist(), strict=True):
+        first = max(0, math.floor(horizon.position(start)))
+        last = min(horizon.steps, math.ceil(horizon.position(end) - 1e-9))
+        for step in range(first, last):
+            known_kw = power_kw[step]
+            better_kw = max(known_kw, kw) if highest else min(known_kw, kw)
+            power_kw[step] = better_kw if seen[step] else kw
+            seen[step] = True
+    return power_kw
