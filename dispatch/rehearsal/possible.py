@@ -74,7 +74,10 @@ class _Judge:
             neglected |= {n for n in (can & still) - before if not self._could_alone(known, at, n)}
             neglected |= {n for n in before if self._is_left_without_a_plan(known, at, n)}
             known = self._known(at)
-            after = self._could(known, at + REACTION, still - neglected)
+            # An answer takes its time where the news is of the vehicle itself; what others do changes nothing for it.
+            concerned = {n for n in still - neglected if self._is_concerned(n, at)}
+            after = self._could(known, at, still - neglected) - concerned
+            after |= self._could(known, at + REACTION, still - neglected) & concerned if concerned else set()
             for number in still - neglected - after:
                 lost_at.setdefault(number, at)
             for number in after:
@@ -82,6 +85,16 @@ class _Judge:
             can = (can - still) | after
         possible = can | neglected
         return {n: Fate(possible=n in possible, lost_at=lost_at.get(n)) for n in sorted(self._missed)}
+
+    def _is_concerned(self, number: int, at: datetime) -> bool:
+        """Whether what is learnt at an instant is of a vehicle, its charger, or the site that all of them share."""
+        guest = self._scene.guests[number]
+        for fault in (fault for learnt_at, fault in self._learnt if learnt_at == at):
+            facts = fault.model_dump()
+            named = {facts[key] for key in ("vehicle", "other", "charger") if key in facts}
+            if not named or named & {guest.visit.vehicle_id, guest.plug.charger_id}:
+                return True
+        return False
 
     def _known(self, at: datetime) -> Scene:
         """The night as it could be known at an instant."""

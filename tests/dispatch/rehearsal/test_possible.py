@@ -186,6 +186,17 @@ def test_a_wrong_bay_that_can_charge_is_no_reason() -> None:
     assert fate(a_scene(WrongBay(vehicle="V1", charger="CP4"), made=made)).possible
 
 
+def test_news_of_others_takes_none_of_the_time_that_is_left() -> None:
+    """V2 leaves without a word at 05:46, when 1 h 56 min are left to V1: nothing has to be answered."""
+    assert fate(a_scene(Early(vehicle="V2", minutes=116))).possible
+
+
+@pytest.mark.parametrize(("known", "is_possible"), [(time(4, 43), True), (time(4, 46), False)])
+def test_news_of_the_vehicle_itself_takes_two_minutes_to_answer(known: time, *, is_possible: bool) -> None:
+    """It is to leave at 06:42: from 04:46 on there are 1 h 56 min, less two."""
+    assert fate(a_scene(Early(vehicle="V1", minutes=60, known=known))).possible == is_possible
+
+
 def short_of_power(*, missed: Sequence[str], faults: Sequence[Fault] = ()) -> Happened:
     """A night whose transformer carries two of three vans: 2 kW of building and 4.14 kW for one at a time.
 
