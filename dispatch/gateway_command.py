@@ -16,6 +16,7 @@ import typer
 
 from dispatch import api, gateway
 from dispatch.journal import Journal, StoreAwayError
+from dispatch.tls import spare_memory
 from optimiser.cli import AsJson, ExitCode, Folder
 from optimiser.depot import Depot
 from optimiser.horizon import TimeError, parse_instant
@@ -76,6 +77,7 @@ def _serve(
     clock: Callable[[], datetime],
 ) -> ExitCode:
     settings = depot.gateway
+    spare_memory()
     _allow_files(2 * len(depot.chargers) + FILES_BESIDE_SOCKETS)
     terminal.say(
         f"{depot.name}: chargers dial in at {entrance.scheme}://{settings.listen}/<charger id>, "

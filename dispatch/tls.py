@@ -8,6 +8,7 @@ Python leaves out: chargers know no others, and they come last. Clients choose T
 from __future__ import annotations
 
 import ssl
+from asyncio.sslproto import SSLProtocol
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,6 +17,9 @@ from typing import Any, NoReturn
 
 CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20:AES128-GCM-SHA256:AES256-GCM-SHA384"
 """Suites of TLS 1.2, the better ones first; those of 1.3 are OpenSSL's own."""
+
+LONGEST_RECORD_BYTES = 2**14
+"""What one record of TLS can carry."""
 
 _NO_CHECK_TIME = 0x200000
 """OpenSSL's X509_V_FLAG_NO_CHECK_TIME: times are read and compared here, with the caller's clock."""
@@ -76,6 +80,15 @@ def trusting(certificate: Path) -> ssl.SSLContext:
     except (OSError, ssl.SSLError) as error:
         raise TlsError(f"{certificate}: {_because(error)}") from error
     return context
+
+
+def spare_memory() -> None:
+    """Let encrypted connections of this process read a record of TLS at a time.
+
+    asyncio gives each of them 256 KiB to read into, for as long as it is open: a quarter of a gigabyte for a thousand
+    chargers that send a kilobyte a minute. A record has 16 KiB at most (RFC 8446 §5.1).
+    """
+    SSLProtocol.max_size = LONGEST_RECORD_BYTES
 
 
 def common_name(certificate: Mapping[str, Any] | None) -> str | None:

@@ -75,7 +75,7 @@ class PacedSocket:
 
 @dataclass(frozen=True, kw_only=True)
 class Door:
-    """The endpoint of one gateway; ``sessions`` are the chargers that are inside.
+    """The endpoint of one gateway; ``known`` are the depot's chargers, ``sessions`` those that are inside.
 
     ``proof_of_life_s`` is how long a socket may take to answer a ping when another of the same charger comes; None:
     nobody asks, and the newest one wins.
@@ -83,6 +83,7 @@ class Door:
 
     surroundings: Surroundings
     doorman: Doorman
+    known: frozenset[str]
     proof_of_life_s: float | None
     sessions: dict[str, Session] = field(default_factory=dict)
     _sockets: dict[str, ServerConnection] = field(default_factory=dict)
@@ -93,7 +94,7 @@ class Door:
     async def check(self, connection: ServerConnection, request: Request) -> Response | None:
         """Turn away who is not known, does not prove who it is, or comes too often, before the handshake."""
         charger_id = _charger_id(request.path)
-        if all(charger.id != charger_id for charger in self.surroundings.depot.chargers):
+        if charger_id not in self.known:
             source = _source(connection)
             if self._unknown.allows(source, now_s=_seconds()):
                 log.warning(

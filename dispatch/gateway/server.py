@@ -132,6 +132,7 @@ async def accepting(
             depot=depot, journal=journal, live=live, clock=clock, call_timeout_s=call_timeout_s
         ),
         doorman=Doorman(entrance.credentials, seconds=seconds),
+        known=frozenset(charger.id for charger in depot.chargers),
         proof_of_life_s=None if ping_s is None else proof_of_life_s,
     )
     stations = SocketStations(sessions=door.sessions, live_depot=live, clock=clock)

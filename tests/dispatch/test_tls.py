@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import asyncio
 import os
+from asyncio.sslproto import SSLProtocol
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from dispatch.tls import TlsError, common_name, server_context, trusting
+from dispatch.tls import TlsError, common_name, server_context, spare_memory, trusting
 from tests.dispatch.gateway.tls_builders import CERTIFICATE, CLIENT_CA, KEY, an_authority, write_gateway_files
 
 NOW = datetime.now(UTC)
@@ -135,3 +137,31 @@ def test_an_rsa_certificate_serves_as_well(tmp_path: Path) -> None:
     (tmp_path / CERTIFICATE).write_bytes(b"".join(blob.bytes() for blob in issued.cert_chain_pems))
     issued.private_key_pem.write_to_path(str(tmp_path / KEY))
     make(tmp_path)
+
+
+async def test_an_encrypted_connection_reads_a_record_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(SSLProtocol, "max_size", SSLProtocol.max_size)
+    spare_memory()
+    write_gateway_files(tmp_path)
+    tls = server_context(certificate=tmp_path / CERTIFICATE, key=tmp_path / KEY, client_ca=None, now=NOW)
+    received = asyncio.Future[bytes]()
+
+    async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        received.set_result(await reader.read())
+        writer.close()
+
+    async with await asyncio.start_server(take, "127.0.0.1", 0, ssl=tls) as server:
+        port = server.sockets[0].getsockname()[1]
+        trust = trusting(tmp_path / CERTIFICATE)
+        _, writer = await asyncio.open_connection("127.0.0.1", port, ssl=trust, server_hostname="depot")
+        assert len(buffer_of(writer)) == 2**14
+        writer.write(b"x" * 100_000)
+        writer.close()
+        assert await received == b"x" * 100_000
+
+
+def buffer_of(writer: asyncio.StreamWriter) -> bytearray:
+    buffer: bytearray = vars(writer.transport)["_ssl_protocol"]._ssl_buffer
+    return buffer
