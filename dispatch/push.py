@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from functools import partial
 
 from dispatch.composite import effective
 from dispatch.decide import Decision, Room, Write, decide, edges_of, pending
@@ -26,7 +27,16 @@ from dispatch.station import (
     StationsUnreachableError,
 )
 from dispatch.store.ledger import Ledger
-from dispatch.tracks import Track, ends_pause, learn, refresh_from_ledger, take_outcome
+from dispatch.tracks import (
+    Track,
+    ends_pause,
+    learn,
+    recall,
+    refresh_from_ledger,
+    remember_refusals,
+    take_memory,
+    take_outcome,
+)
 from dispatch.validate import Comparison, Grade, compare
 from optimiser.depot import Depot
 from optimiser.plan import Plan
@@ -75,19 +85,35 @@ async def push(around: Surroundings, tracks: Sequence[Track], live: LiveState) -
     Raises :class:`StationsUnreachableError`; what was sent until then is in the journal.
     """
     by_place = {track.place: track for track in tracks}
+    for track in tracks:
+        recall(track)
     for _ in range(MAX_ROUNDS):
         decision = decision_now(around, tracks)
         for track in tracks:
             track.held_back = decision.held_back.get(track.place)
         if not decision.writes:
             return
-        await _send_all(around, by_place, decision.writes)
-        touched = [by_place[write.place] for write in decision.writes]
+        new = [
+            write for write in map(partial(_not_refused_before, by_place), decision.writes) if write.profiles
+        ]
+        if not new:
+            continue  # what is known to be refused has made room for other forms
+        await _send_all(around, by_place, new)
+        touched = [by_place[write.place] for write in new]
         ledger = around.ledger()
         refresh_from_ledger(ledger, touched)
         charger_ids = {track.charger.id for track in touched}
         learn(ledger, [track for track in tracks if track.charger.id in charger_ids], live)
+        for track in touched:
+            remember_refusals(track, ledger, every=timedelta(minutes=around.depot.policy.tick_minutes))
+            recall(track)
         await read_back(around, touched)
+
+
+def _not_refused_before(tracks: Mapping[Place, Track], write: Write) -> Write:
+    """What is left of a write without the profiles that a charger is known to refuse."""
+    track = tracks[write.place]
+    return replace(write, profiles=tuple(one for one in write.profiles if not take_memory(track, one)))
 
 
 def assumed_writes(around: Surroundings, tracks: Sequence[Track]) -> list[Write]:

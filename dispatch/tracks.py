@@ -14,10 +14,11 @@ from dispatch.kept import kept
 from dispatch.known import Known, identity_of, known_of
 from dispatch.ladder import Rung, rungs
 from dispatch.layers import LayerProfile, Target, layer_profiles, profile_id
+from dispatch.remembered import Refusals, came_at, is_silent, seen_before
 from dispatch.safety import Place, Wiring
 from dispatch.station import ChargerState, LiveState, Outcome, Reply, StationProfile, TransactionId
 from dispatch.store.ledger import Ledger
-from dispatch.validate import Comparison, Grade
+from dispatch.validate import Comparison, Finding, Grade
 from optimiser.depot import Charger, Depot
 
 MAX_TRIES = 2
@@ -34,7 +35,9 @@ PROFILES_KEPT = 4096
 class Track:
     """One connector in the course of a push.
 
-    ``is_mute``: it has left a read-back unanswered, and everything that was sent since.
+    ``is_mute``: it has left a read-back unanswered, and everything that was sent since. ``is_silent``: it had left
+    unanswered what it was last asked before. ``is_left_alone``: nothing is sent to it for now. ``seen_before`` is what
+    the last look at it still says, ``seen_at`` when that was.
     """
 
     target: Target
@@ -45,15 +48,22 @@ class Track:
     is_connected: bool
     transaction_id: TransactionId | None
     quiet_until: datetime | None = None
+    came: datetime | None = None
     was_away: bool = False
     has_lost: bool = False
     held: tuple[StationProfile, ...] = ()
     doubtful: tuple[StationProfile, ...] = ()
     held_since: datetime | None = None
     comparison: Comparison | None = None
+    seen_before: Comparison | None = None
+    seen_at: datetime | None = None
+    refused_before: Refusals = field(default_factory=Refusals)
     is_mute: bool = False
+    is_silent: bool = False
+    is_left_alone: bool = False
     is_overdrawn: bool = False
     is_metered: bool = False
+    metered: Finding | None = None
     recent_writes: int = 0
     ladders: dict[Layer, list[Rung]] = field(default_factory=dict)
     rungs: dict[Layer, Rung] = field(default_factory=dict)
@@ -134,7 +144,7 @@ class Track:
 
     @property
     def _open_layers(self) -> frozenset[Layer]:
-        if not (self.is_connected and self.base.smart_charging):
+        if not self.is_connected or not self.base.smart_charging or self.is_left_alone:
             return frozenset()
         return frozenset(set(Layer) - set(self.failures))
 
@@ -179,14 +189,61 @@ def begin_tracks(
             transaction_id=None if transaction is None else transaction.transaction_id,
         )
         refresh_from_ledger(ledger, [track])
-        came = max(filter(None, (state.connected_since, state.booted_at)), default=None)
+        came = came_at(state)
         if came is not None and track.base.quiet_after_connect_s:
             track.quiet_until = came + timedelta(seconds=track.base.quiet_after_connect_s)
         track.was_away = _is_after(came, track.held_since)
         lost_at = {"unknown": None, "on_boot": state.booted_at, "on_reconnect": came}[track.base.forgets]
         track.has_lost = _is_after(lost_at, track.held_since)
+        seen, every = ledger.seen(*track.place), timedelta(minutes=depot.policy.tick_minutes)
+        track.seen_at = None if seen is None else seen.at
+        track.seen_before = seen_before(
+            seen, came=came, held_since=track.held_since, earliest=live.now - every
+        )
+        track.is_silent = is_silent(ledger.unanswered(charger.id), seen, came=came)
+        track.came = came
+        remember_refusals(track, ledger, every=every)
         tracks.append(track)
     return tracks
+
+
+def remember_refusals(track: Track, ledger: Ledger, *, every: timedelta) -> None:
+    """Bring what it has refused since it came up to the ledger; ``every``: from one tick to the next."""
+    refused = (c for c in ledger.refused(track.charger.id) if track.came is None or c.at > track.came)
+    commands = tuple(command for command in refused if _concerns(command.profile, track))
+    track.refused_before = Refusals(commands=commands, every=every)
+
+
+def recall(track: Track) -> None:
+    """Take what it has refused before for refused again, so that nobody asks it for that.
+
+    What it is known to refuse may be another thing since it is to have another plan.
+    """
+    asked = {layer for layer, _ in track.sent}
+    track.failures = {
+        layer: reply
+        for layer, reply in track.failures.items()
+        if layer in asked or reply.outcome is not Outcome.REFUSED
+    }
+    if not track.refused_before.commands:
+        return
+    for layer in Layer:
+        while layer not in track.failures:
+            wanted = next((one for one in track.wanted if one.layer is layer), None)
+            if wanted is None or not take_memory(track, wanted):
+                break
+
+
+def take_memory(track: Track, wanted: LayerProfile) -> bool:
+    """Whether it is known to refuse a form, and the next one is its turn; a layer is not begun with that."""
+    reply = track.refused_before.answer_to(wanted.profile, now=track.at)
+    if reply is None:
+        return False
+    if wanted.layer in track.ladders:
+        _climb(track, wanted, reply)
+    else:
+        track.failures[wanted.layer] = reply
+    return True
 
 
 def refresh_from_ledger(ledger: Ledger, tracks: Iterable[Track]) -> None:
@@ -225,7 +282,7 @@ def take_outcome(track: Track, wanted: LayerProfile, reply: Reply) -> dict[str, 
         track.failures[layer] = reply
     elif reply.outcome is Outcome.NO_ANSWER:
         track.tries[layer] = track.tries.get(layer, 0) + 1
-        if track.tries[layer] >= MAX_TRIES:
+        if track.is_mute or track.is_silent or track.tries[layer] >= MAX_TRIES:
             track.failures.update(dict.fromkeys(Layer, reply))
     elif reply.outcome is Outcome.REFUSED:
         _climb(track, wanted, reply)

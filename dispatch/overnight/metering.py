@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 
 from dispatch.composite import effective
@@ -23,10 +23,17 @@ CLOCK_GRAIN = timedelta(seconds=1)
 """Chargers tell whole seconds, cut off."""
 
 
-async def with_socs(live: LiveState, stations: Stations) -> LiveState:
-    """The live state, after asking for a meter reading wherever a vehicle's SoC is not known, or an old one."""
+async def with_socs(live: LiveState, stations: Stations, *, silent: Collection[str] = ()) -> LiveState:
+    """The live state, after asking for a meter reading wherever a vehicle's SoC is not known, or an old one.
+
+    Chargers that are ``silent`` are not asked: all others would wait for them.
+    """
     since = live.now - FRESH
-    unknown = [place for place in _in_transaction(live) if not _tells_soc(live, place, since)]
+    unknown = [
+        place
+        for place in _in_transaction(live)
+        if place.charger_id not in silent and not _tells_soc(live, place, since)
+    ]
     if not unknown:
         return live
 
@@ -40,13 +47,19 @@ async def with_socs(live: LiveState, stations: Stations) -> LiveState:
 def distrust_overdrawn(around: Surroundings, tracks: Sequence[Track], live: LiveState) -> None:
     """Take a connector whose meter showed more than its limits for unproven, whatever it reads back."""
     for track in tracks:
-        finding = metered_now(around, track, live)
+        finding = track.metered = metered_now(around, track, live)
         track.is_overdrawn = finding is not None and finding.verdict is Verdict.CONTRADICTED
         track.is_metered = finding is not None and finding.verdict is Verdict.CONFIRMED
 
 
-async def metered(around: Surroundings, tracks: Sequence[Track]) -> dict[Place, Finding]:
-    """Compare what vehicles draw with the limits in force, once those have settled."""
+async def metered(
+    around: Surroundings, tracks: Sequence[Track], *, is_whole: bool = True
+) -> dict[Place, Finding]:
+    """Compare what vehicles draw with the limits in force, once those have settled.
+
+    What was found when the tick began stands where nothing was sent since; it is kept as evidence if it
+    ``is_whole``: where connectors are looked at out of turn, for those alone.
+    """
     charging = [track for track in tracks if track.is_connected and track.transaction_id is not None]
     settled = [
         track.held_since + _settle(around, track) for track in charging if track.held_since is not None
@@ -61,17 +74,18 @@ async def metered(around: Surroundings, tracks: Sequence[Track]) -> dict[Place, 
         )
 
     live = await around.stations.live()
-    late = [track.place for track in charging if not is_judged(track, live)]
+    asked = [track for track in charging if not (is_judged(track, live) or track.is_mute or track.is_silent)]
+    late = [track.place for track in asked]
     if late:
         live = await _read_meters(
-            around.stations, late, is_done=lambda new: all(is_judged(track, new) for track in charging)
+            around.stations, late, is_done=lambda new: all(is_judged(track, new) for track in asked)
         )
     found: dict[Place, Finding] = {}
     for track in tracks:
-        finding = metered_now(around, track, live)
-        if finding is None:
-            continue
-        found[track.place] = finding
+        finding = metered_now(around, track, live) if track.sent or track.place in late else track.metered
+        if finding is not None:
+            found[track.place] = finding
+    new = {track.place for track in tracks if is_whole or track.sent or track.place in late}
     at = around.clock()
     around.journal.add_evidence(
         *(
@@ -85,6 +99,7 @@ async def metered(around: Surroundings, tracks: Sequence[Track]) -> dict[Place, 
                 detail=finding.sentence,
             )
             for place, finding in found.items()
+            if place in new
         )
     )
     return found
@@ -116,7 +131,12 @@ def metered_now(around: Surroundings, track: Track, live: LiveState) -> Finding 
     begin = state.transaction.started_at if reading is None else reading.at - timedelta(seconds=settle_s)
     return judge_meter(
         reading,
-        effective(track.held, transaction_id=track.transaction_id, start=begin),
+        effective(
+            track.held,
+            transaction_id=track.transaction_id,
+            start=begin,
+            end=None if reading is None else reading.at + CLOCK_GRAIN,
+        ),
         held_since=track.held_since,
         settle_s=settle_s,
         wiring=track.wiring,
@@ -146,8 +166,10 @@ def _tells_soc(live: LiveState, place: Place, since: datetime) -> bool:
     state = live.charger(place.charger_id).connector(place.connector_id)
     if state.transaction is None or state.meter is None:
         return state.transaction is None
-    begun_at = max(since, state.transaction.started_at)
-    return state.meter.at >= begun_at and state.meter.soc_percent is not None
+    meter = state.meter
+    # One that tells what is drawn and no SoC has none to tell, as most AC chargers.
+    is_told = meter.soc_percent is not None or meter.power_kw is not None or meter.current_a is not None
+    return is_told and meter.at >= max(since, state.transaction.started_at)
 
 
 def _metered_since(live: LiveState, place: Place, instant: datetime) -> bool:

@@ -13,10 +13,12 @@ import numpy as np
 
 from dispatch.composite import Limit, Segment, effective
 from dispatch.evidence import Command
+from dispatch.layers import Target
 from dispatch.occupants import Occupant
 from dispatch.safety import Place, Wiring
 from dispatch.station import ConnectorState, LiveState, MeterReading
 from optimiser.depot import Vehicle, power_range
+from optimiser.plan import Plan
 
 LONGEST = timedelta(minutes=30)
 """For no longer than this is a vehicle taken to have charged without a reading that shows it."""
@@ -33,12 +35,14 @@ def reckoned(
     accepted: Mapping[Place, Sequence[Command]],
     *,
     settle_s: float,
+    owed: Mapping[Place, float] | None = None,
 ) -> LiveState:
     """The live state with the SoC of now, in readings that tell nothing else.
 
     ``accepted`` are the commands whose profiles each connector holds; before the last of them was answered a
-    vehicle is taken to have drawn no more than at the reading.
+    vehicle is taken to have drawn no more than at the reading. ``owed``: SoC that is still to come beyond the plan. [%]
     """
+    owed = owed or {}
     chargers = []
     for charger in live.chargers:
         states = []
@@ -54,15 +58,33 @@ def reckoned(
                     accepted.get(place, ()),
                     settle=timedelta(seconds=settle_s),
                 )
-                states.append(_telling(state, soc_percent, live.now))
+                states.append(_telling(state, soc_percent + owed.get(place, 0.0), live.now))
             else:
                 states.append(state)
         chargers.append(charger.model_copy(update={"connectors": tuple(states)}))
     return live.model_copy(update={"chargers": tuple(chargers)})
 
 
+def owed_percent(target: Target, occupant: Occupant, plan: Plan, now: datetime) -> float:
+    """SoC that the rest of a visit's limits give beyond the rest of its plan, or less where it is negative. [%]
+
+    An edge that was put off gives later what the plan has given by now (:mod:`dispatch.edges`).
+    """
+    visit, vehicle = occupant.visit, occupant.vehicle
+    if visit is None or visit.departure <= now:
+        return 0.0
+    begin, end = max(now, plan.horizon.start), min(visit.departure, plan.horizon.end)
+    planned_kwh = float(plan.horizon.presence(begin, end) @ np.array(visit.power_kw)) * plan.horizon.step_h
+    allowed_kwh = sum(
+        period.limit_kw * (min(end, period.end) - max(begin, period.start)).total_seconds() / 3600.0
+        for period in target.plan.periods
+        if period.start < end and period.end > begin
+    )
+    return 100.0 * (allowed_kwh - planned_kwh) * vehicle.charge_efficiency / vehicle.battery_kwh
+
+
 def _telling(state: ConnectorState, soc_percent: float, now: datetime) -> ConnectorState:
-    reading = MeterReading(at=now, received_at=now, soc_percent=soc_percent)
+    reading = MeterReading(at=now, received_at=now, soc_percent=min(100.0, max(0.0, soc_percent)))
     return state.model_copy(update={"meter": reading})
 
 

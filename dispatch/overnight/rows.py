@@ -15,6 +15,7 @@ from dispatch.station import Outcome
 from dispatch.tracks import Track
 from dispatch.validate import Finding
 
+LEFT_ALONE = "does not answer: it is asked again at the next tick by the clock"
 LOSS_WORTH_SAYING_KWH = 0.05
 """A plan that loses less than this to a charger's number of periods is not worth a sentence. [kWh]"""
 
@@ -61,10 +62,14 @@ def _row(around: Surroundings, track: Track, facts: Facts, metered: Finding | No
             Rung.READ_BACK: None if shown is None else shown.verdict,
             Rung.METERED: None if metered is None else metered.verdict,
         },
-        sentences=(*_sentences_of_charger(track), *_sentences_of_limit(around, track, shown, metered)),
+        sentences=(
+            *_sentences_of_charger(around, track),
+            *_sentences_of_limit(around, track, shown, metered),
+        ),
         needs_a_person=(
             not track.is_connected
             or failure is not None
+            or track.is_left_alone
             or (track.held_back is not None and bool(track.held_back.unproven))
             or Verdict.CONTRADICTED in verdicts
             or Verdict.CONFIRMED not in verdicts
@@ -73,7 +78,7 @@ def _row(around: Surroundings, track: Track, facts: Facts, metered: Finding | No
     )
 
 
-def _sentences_of_charger(track: Track) -> list[str]:
+def _sentences_of_charger(around: Surroundings, track: Track) -> list[str]:
     """Why nothing, or not all, can be sent to it."""
     failure = track.failure
     if not track.is_connected:
@@ -81,11 +86,20 @@ def _sentences_of_charger(track: Track) -> list[str]:
     if not track.base.smart_charging:
         return ["its model takes no charging profiles: it counts at full power"]
     if failure is None:
-        return []
-    is_refusal = failure.outcome is Outcome.REFUSED
-    words = "refuses its profile" if is_refusal else "does not answer"
-    remedy = [track.base.remedy] if is_refusal and track.base.remedy else []
-    return [f"{words}: {failure.reason}" if failure.reason else words, *remedy]
+        return [LEFT_ALONE] if track.is_left_alone else []
+    if failure.outcome is not Outcome.REFUSED:
+        return [f"does not answer: {failure.reason}" if failure.reason else "does not answer"]
+    said = f"refuses its profile: {failure.reason}" if failure.reason else "refuses its profile"
+    pauses = _pauses_of(around, track)
+    return [said, *pauses, *([track.base.remedy] if track.base.remedy else [])]
+
+
+def _pauses_of(around: Surroundings, track: Track) -> list[str]:
+    """How often what is wanted was refused, and when it is asked for again; the same of two layers is said once."""
+    zone = around.plan.horizon.zone
+    failed = [one.profile.profile_id for one in track.wanted if one.layer in track.failures]
+    said = (track.refused_before.sentence(number, zone=zone) for number in failed)
+    return list(dict.fromkeys(sentence for sentence in said if sentence))
 
 
 def _sentences_of_limit(

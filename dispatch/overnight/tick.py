@@ -19,10 +19,11 @@ from dispatch.layers import Target
 from dispatch.occupants import occupants, wirings, with_overrides
 from dispatch.overnight.burdens import burdens_of, known_to_fail
 from dispatch.overnight.facts import Facts, gather, looked
+from dispatch.overnight.looking import is_time_to_look, look, look_last, silent_chargers
 from dispatch.overnight.metering import distrust_overdrawn, metered, with_socs
-from dispatch.overnight.reckoning import reckoned
+from dispatch.overnight.reckoning import owed_percent, reckoned
 from dispatch.overnight.rows import report_of
-from dispatch.push import Surroundings, assumed_writes, ledger_at, push, read_back
+from dispatch.push import Surroundings, assumed_writes, ledger_at, push
 from dispatch.report import NightReport
 from dispatch.safety import Place
 from dispatch.station import LiveState, StationProfile, Stations
@@ -37,21 +38,35 @@ MOST_PLANS = 2
 
 
 async def tick(
-    depot: Depot, night: Night, plan: Plan, *, journal: Journal, stations: Stations
+    depot: Depot,
+    night: Night,
+    plan: Plan,
+    *,
+    journal: Journal,
+    stations: Stations,
+    looks_anew: bool = True,
 ) -> NightReport:
     """One tick for a night with a stored plan.
+
+    With ``looks_anew`` every connector is read back; else, as in a loop of ticks, those of which nothing is proven,
+    and all of them where that was last done ``policy.tick_minutes`` ago.
 
     Raises :class:`dispatch.station.StationsUnreachableError`; what was sent before is in the journal.
     """
     depot = _DEPOTS.same(depot)
-    live = await with_socs(await stations.live(), stations)
+    live = await stations.live()
     ledger = ledger_at(journal, live.now)
+    live = await with_socs(live, stations, silent=silent_chargers(live, ledger))
     by_now = _by_now(depot, plan, live, ledger)
-    facts = looked(depot, night, plan, journal.base_plan(plan.night) or plan, by_now)
+    base = journal.base_plan(plan.night) or plan
+    facts = looked(depot, night, plan, base, by_now)
     around = surroundings(depot, facts, journal=journal, stations=stations)
     tracks = tracks_of(around, facts, ledger)
     distrust_overdrawn(around, tracks, live)
-    await read_back(around, tracks)
+    is_whole = looks_anew or is_time_to_look(
+        tracks, live.now, every=timedelta(minutes=depot.policy.tick_minutes)
+    )
+    await look(around, tracks, is_whole=is_whole)
     burdens = burdens_of(plan, tracks, ledger, now=around.clock(), among=known_to_fail(tracks, ledger))
     for _ in range(MOST_PLANS):
         facts = gather(facts, depot, night, seen=live, burdens=burdens)
@@ -64,7 +79,8 @@ async def tick(
         known, burdens = burdens, burdens_of(facts.plan, tracks, ledger, now=around.clock())
         if set(burdens.most_kw) == set(known.most_kw):
             break
-    return report_of(around, tracks, facts, metered=await metered(around, tracks))
+    await look_last(around, tracks, live, is_whole=is_whole)
+    return report_of(around, tracks, facts, metered=await metered(around, tracks, is_whole=is_whole))
 
 
 async def preview(
@@ -142,7 +158,13 @@ def _by_now(depot: Depot, plan: Plan, live: LiveState, ledger: Ledger) -> LiveSt
             if command.profile.connector_id in {0, place.connector_id}
             and command.profile.transaction_id in transaction_ids
         ]
-    return reckoned(live, there, wirings(depot, there), accepted, settle_s=depot.policy.settle_s)
+    owed = {
+        target.place: owed_percent(target, there[target.place], plan, live.now)
+        for target in _targets(depot, _PLANS.same(plan))
+        if target.place in there
+    }
+    settle_s = depot.policy.settle_s
+    return reckoned(live, there, wirings(depot, there), accepted, settle_s=settle_s, owed=owed)
 
 
 _DEPOTS, _PLANS = Recent[Depot](4), Recent[Plan](4)

@@ -8,17 +8,19 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
 
-from dispatch.evidence import Command, Layer, Lesson
+from dispatch.evidence import Command, Layer, Lesson, Rung, Verdict
 from dispatch.identity import Identity
 from dispatch.station import Outcome, StationProfile
-from dispatch.store.tables import COMMAND_COLUMNS, COMMANDS, LESSONS
+from dispatch.store.tables import COMMAND_COLUMNS, COMMANDS, EVIDENCE, LESSONS
 
+REFUSALS_COUNT = timedelta(hours=23)
+"""How much longer ago than everything else refusals are of interest: a night."""
 PROFILES_KEPT = 8192
 """Profiles that are not read anew when a later tick comes upon them: three on each of 2,500 connectors."""
 
@@ -35,6 +37,15 @@ class StoredLesson:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Seen:
+    """The last time that a connector was read back, and what that has proven."""
+
+    at: datetime
+    verdict: Verdict
+    sentence: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Ledger:
     """What is on the chargers as far as their answers tell, at the moment at which it was read.
 
@@ -43,7 +54,9 @@ class Ledger:
 
     _installed: Mapping[str, Sequence[Command]] = field(default_factory=dict)
     _unanswered: Mapping[str, Sequence[Command]] = field(default_factory=dict)
+    _refused: Mapping[str, Sequence[Command]] = field(default_factory=dict)
     _recent: Mapping[str, Sequence[Command]] = field(default_factory=dict)
+    _seen: Mapping[tuple[str, int], Seen] = field(default_factory=dict)
     _first_accepted_at: Mapping[str, datetime] = field(default_factory=dict)
     _lessons: Mapping[tuple[str, str, str | None], Sequence[StoredLesson]] = field(default_factory=dict)
 
@@ -57,6 +70,14 @@ class Ledger:
         Those that timed out, and those during which the dispatcher itself died.
         """
         return self._unanswered.get(charger_id, ())
+
+    def refused(self, charger_id: str) -> Sequence[Command]:
+        """Commands of the last day that were refused, later than the last accepted one of their profile id."""
+        return self._refused.get(charger_id, ())
+
+    def seen(self, charger_id: str, connector_id: int) -> Seen | None:
+        """When a connector was last read back after something was sent to it, if that is not long ago."""
+        return self._seen.get((charger_id, connector_id))
 
     def recent(self, charger_id: str) -> Sequence[Command]:
         """The commands of late, whatever came of them."""
@@ -90,7 +111,14 @@ def read_ledger(connection: sa.Connection, *, since: datetime) -> Ledger:
     return Ledger(
         _installed=_by_charger(connection.execute(_INSTALLED)),
         _unanswered=_by_charger(connection.execute(_UNANSWERED)),
+        _refused=_by_charger(connection.execute(_REFUSED, {"since": since - REFUSALS_COUNT})),
         _recent=_by_charger(connection.execute(_RECENT, {"since": since})),
+        _seen={
+            (row.charger_id, row.connector_id): Seen(
+                at=row.at, verdict=Verdict(row.verdict), sentence=row.detail
+            )
+            for row in connection.execute(_SEEN, {"since": since})
+        },
         _first_accepted_at={row.charger_id: row.at for row in connection.execute(_FIRST_ACCEPTED)},
         _lessons=lessons,
     )
@@ -153,11 +181,12 @@ def _installed() -> sa.Select[Any]:
     return sa.select(*COMMAND_COLUMNS).where(COMMANDS.c.id.in_(last)).order_by(COMMANDS.c.id)
 
 
-def _unanswered() -> sa.Select[Any]:
+def _without_effect(outcome: sa.ColumnElement[bool]) -> sa.Select[Any]:
+    """Commands of some outcome, later than the last accepted one of their profile id."""
     later = COMMANDS.alias()
     return (
         sa.select(*COMMAND_COLUMNS)
-        .where(COMMANDS.c.outcome.is_(None) | (COMMANDS.c.outcome == Outcome.NO_ANSWER.value))
+        .where(outcome)
         .where(
             ~sa.exists().where(
                 later.c.charger_id == COMMANDS.c.charger_id,
@@ -170,11 +199,24 @@ def _unanswered() -> sa.Select[Any]:
     )
 
 
+def _seen() -> sa.Select[Any]:
+    last = (
+        sa.select(sa.func.max(EVIDENCE.c.id))
+        .where(EVIDENCE.c.at >= sa.bindparam("since"), EVIDENCE.c.rung == Rung.READ_BACK.value)
+        .group_by(EVIDENCE.c.charger_id, EVIDENCE.c.connector_id)
+    )
+    return sa.select(EVIDENCE).where(EVIDENCE.c.id.in_(last))
+
+
 def _first_accepted() -> sa.Select[Any]:
     first = sa.select(sa.func.min(COMMANDS.c.id)).where(_IS_ACCEPTED).group_by(COMMANDS.c.charger_id)
     return sa.select(COMMANDS.c.charger_id, COMMANDS.c.at).where(COMMANDS.c.id.in_(first))
 
 
-_INSTALLED, _UNANSWERED, _FIRST_ACCEPTED = _installed(), _unanswered(), _first_accepted()
+_INSTALLED, _FIRST_ACCEPTED, _SEEN = _installed(), _first_accepted(), _seen()
+_UNANSWERED = _without_effect(COMMANDS.c.outcome.is_(None) | (COMMANDS.c.outcome == Outcome.NO_ANSWER.value))
+_REFUSED = _without_effect(
+    (COMMANDS.c.outcome == Outcome.REFUSED.value) & (COMMANDS.c.at >= sa.bindparam("since"))
+)
 _RECENT = sa.select(*COMMAND_COLUMNS).where(COMMANDS.c.at >= sa.bindparam("since")).order_by(COMMANDS.c.id)
 _LESSONS = sa.select(LESSONS).order_by(LESSONS.c.id)

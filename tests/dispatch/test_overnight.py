@@ -284,4 +284,4 @@ async def test_a_charger_that_knows_nothing_of_profiles_and_says_nothing_is_not_
         with night.journal.engine.connect() as connection:
             query = "select action from messages where charger_id = 'CP1' and direction = 'out' order by id"
             asked = [a for a in connection.exec_driver_sql(query).scalars() if a in ABOUT_PROFILES]
-    assert asked == ["GetCompositeSchedule", "SetChargingProfile", "SetChargingProfile"]
+    assert asked == ["GetCompositeSchedule", "SetChargingProfile"]
