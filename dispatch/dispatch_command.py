@@ -154,7 +154,9 @@ class _Nights:
             return
         depot, night, plan = found
         self.ticks += 1
-        self.last = await tick(depot, night, plan, journal=journal, stations=self.site.stations)
+        self.last = await tick(
+            depot, night, plan, journal=journal, stations=self.site.stations, looks_anew=False
+        )
         _prune(journal, depot, self.last)
         for line in report.summary(self.last):
             self.say(line)

@@ -64,7 +64,9 @@ class Cron:
         night = next(night for since, night in reversed(scene.told) if since <= now)
         # What a tick says at its end is what it has stored; one that has ended before may have stored a plan as well.
         plan, self._plan = self._plan or self._journal.latest_plan(night.date) or self._first_plan, None
-        report = await tick(scene.depot, night, plan, journal=self._journal, stations=self.stations)
+        report = await tick(
+            scene.depot, night, plan, journal=self._journal, stations=self.stations, looks_anew=False
+        )
         short = frozenset(visit.vehicle_id for visit in report.plan.visits if not visit.is_ready)
         self.told.append(Told(at=now, short=short, sent=report.sent))
         self._plan, self._ticking = report.plan, None
