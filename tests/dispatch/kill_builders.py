@@ -12,23 +12,24 @@ import os
 import random
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from itertools import combinations
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from dispatch.api import Role, stations_of
 from dispatch.cli import app
 from dispatch.connection import Frame
 from dispatch.journal import Journal, open_journal
 from dispatch.rehearsal.site import Plug, Watch
 from dispatch.simulator.charge_point import ChargePoint, Timing, websocket_dial
 from dispatch.simulator.depot import machines
+from dispatch.station import StationsUnreachableError
 from optimiser.depot import Depot
 from optimiser.inputs import load_folder
 from optimiser.night import Night
@@ -43,7 +44,7 @@ CHARGERS = ("CP1", "CP2", "CP3", "CP4")
 ROOM_KW = 24.0
 """What the transformer leaves for charging: two of four vans at 11 kW."""
 PUSHING = frozenset({"GetCompositeSchedule", "SetChargingProfile"})
-SOON_S = 30.0
+SOON_S = 90.0
 
 PROCESSES = multiprocessing.get_context("forkserver")
 PROCESSES.set_forkserver_preload(["dispatch.cli", "dispatch.api.client", "dispatch.api.server"])
@@ -116,6 +117,7 @@ class Yard:
     frames: int = 0
     heard: set[tuple[str, str, str]] = field(default_factory=set)
     set_profiles: Counter[str] = field(default_factory=Counter)
+    waiting: tuple[str, ...] = ("V1", "V2")
     deadline: int | None = None
     victim: BaseProcess | None = None
     began_at: datetime = field(default_factory=lambda: datetime.now(UTC))
@@ -130,8 +132,10 @@ class Yard:
         if frame.action in PUSHING:
             self.frames += 1
             if self.deadline is not None and self.frames >= self.deadline and self.victim is not None:
-                self.victim.kill()
                 self.deadline = None
+                # Half of the time here and now, else before the next frame, or after it.
+                delay_s = self.dice.choice([0.0, self.dice.uniform(0.0, 0.02)])
+                asyncio.get_running_loop().call_later(delay_s, self.victim.kill)
 
     def now(self) -> datetime:
         """The depot's time."""
@@ -161,12 +165,24 @@ class Yard:
                 assert process.exitcode in {1, 3}, (self.folder / "dispatch.err").read_text()
 
     def plan_for_others(self) -> None:
-        """A new plan, in which two of the vans charge at full power and the others wait."""
-        chosen = self.dice.choice(list(combinations([visit.vehicle_id for visit in self.night.visits], 2)))
+        """A new plan, in which the two vans that have waited charge at full power and the others wait."""
+        vehicles = {visit.vehicle_id for visit in self.night.visits}
+        chosen = self.waiting
+        self.waiting = tuple(sorted(vehicles - set(chosen)))
         always = dict.fromkeys(range(self.night.horizon.steps), 11.04)
         self.journal.save_plan(
             a_plan(self.depot, self.night, power_kw=dict.fromkeys(chosen, always), created_at=self.now())
         )
+
+    async def until_all_are_there(self) -> None:
+        """Wait until the gateway has all charge points."""
+        async with asyncio.timeout(SOON_S), stations_of(self.depot, self.folder, role=Role.READ) as stations:
+            while True:
+                with suppress(StationsUnreachableError):
+                    live = await stations.live()
+                    if all(live.charger(charger_id).connected_since for charger_id in CHARGERS):
+                        return
+                await asyncio.sleep(0.02)
 
     def highest_kw(self, since: datetime) -> float:
         """The highest true power of all charge points together."""
@@ -202,6 +218,7 @@ async def a_yard(path: Path, *, seed: int) -> AsyncIterator[Yard]:
     try:
         async with asyncio.TaskGroup() as tasks:
             running = [tasks.create_task(point.run()) for point in charge_points(yard)]
+            await yard.until_all_are_there()
             yard.plan_for_others()
             await yard.dispatch()
             yield yard
@@ -246,9 +263,8 @@ class Killed:
     unanswered: int
 
 
-async def kill_and_recover(yard: Yard, *, frames_of_a_push: int) -> Killed:
-    """Kill gateway or dispatcher at a random frame of a push, start it again, and dispatch until all is proven."""
-    yard.plan_for_others()
+async def kill(yard: Yard, *, frames_of_a_push: int) -> Killed:
+    """Kill gateway or dispatcher at a random frame of a push, and start the gateway again."""
     before = len(yard.journal.commands())
     was_gateway = yard.dice.random() < 0.4
     frame = yard.dice.randrange(1, frames_of_a_push + 1)
@@ -256,31 +272,43 @@ async def kill_and_recover(yard: Yard, *, frames_of_a_push: int) -> Killed:
     yard.victim = yard.gateway if was_gateway else dispatcher
     yard.deadline = yard.frames + frame
     await ended(dispatcher)
-    yard.victim = yard.deadline = None
+    yard.deadline = None
     outcomes = [command.outcome for command in yard.journal.commands()[before:]]
     if was_gateway:
         assert yard.gateway is not None
         yard.gateway.kill()  # where the push had fewer frames than expected
         await ended(yard.gateway)
         yard.start_gateway()
-    document = await yard.dispatch()
-    proven = [row["rungs"]["read_back"] for row in document["connectors"]]
-    assert proven == ["confirmed"] * len(CHARGERS), document
+        await yard.until_all_are_there()
     unanswered = outcomes.count(None)
     return Killed(
         was_gateway=was_gateway, frame=frame, answered=len(outcomes) - unanswered, unanswered=unanswered
     )
 
 
-async def kill_again_and_again(path: Path, *, kills: int, seed: int) -> list[Killed]:
-    """So many kills, one after the other; then asserts that nothing was exceeded and nothing is missing."""
+async def recover(yard: Yard) -> None:
+    """Dispatch to the end: everything is proven again."""
+    document = await yard.dispatch()
+    proven = [row["rungs"]["read_back"] for row in document["connectors"]]
+    assert proven == ["confirmed"] * len(CHARGERS), document
+
+
+async def kill_again_and_again(path: Path, *, pushes: int, kills: int, seed: int) -> list[Killed]:
+    """So many pushes, each killed so many times before it may come to its end.
+
+    Asserts that everything is proven after each of them, and at the end that nothing was exceeded and nothing is
+    missing.
+    """
+    killed: list[Killed] = []
     async with a_yard(path, seed=seed) as yard:
-        since = yard.now()
-        before = yard.frames
+        since, before = yard.now(), yard.frames
         yard.plan_for_others()
         await yard.dispatch()
         frames = yard.frames - before
-        killed = [await kill_and_recover(yard, frames_of_a_push=frames) for _ in range(kills)]
+        for _ in range(pushes):
+            yard.plan_for_others()
+            killed += [await kill(yard, frames_of_a_push=frames) for _ in range(kills)]
+            await recover(yard)
         assert ROOM_KW / 2 < yard.highest_kw(since) <= ROOM_KW
         # What charge points have heard is in the journal, and of every profile that was sent to them a command.
         assert yard.heard - yard.journal.frames_known() == set()
