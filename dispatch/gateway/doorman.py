@@ -58,11 +58,15 @@ class Doorman:
         )  # before it is tried: guesses that come at once are guesses, too
         if given is None or known is None:
             return Shown.WRONG
-        async with self._at_once:
-            is_right = await asyncio.to_thread(known.matches, given)
-        if not is_right:
+        is_wrong = False
+        try:
+            async with self._at_once:
+                is_wrong = not await asyncio.to_thread(known.matches, given)
+        finally:  # one that has not waited for its answer was no guess
+            if not is_wrong:
+                tries.spend(-1, now_s=self._seconds())
+        if is_wrong:
             return Shown.WRONG
-        tries.spend(-1, now_s=self._seconds())
         self._proven[charger_id] = self._mark(charger_id, known, given)
         return Shown.RIGHT
 

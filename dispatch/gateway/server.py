@@ -6,7 +6,7 @@ import asyncio
 import logging
 import signal
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -46,7 +46,7 @@ PROOF_OF_LIFE_S = 5.0
 """How long a charger's old socket may take to answer a ping when a new one comes. [s]
 
 Mobile networks answer within two seconds; a charger waits at least ten for the answer to its first call."""
-HANDSHAKE_S = 30.0
+HANDSHAKE_S = 60.0
 """How long somebody may take to finish both handshakes, and so hold a socket without having proven anything. [s]"""
 BACKLOG = 4096
 """Connections that may wait to be accepted: after a restart all chargers come at once."""
@@ -112,7 +112,6 @@ async def accepting(
     journal: Journal,
     *,
     entrance: Entrance | None = None,
-    credentials: Mapping[str, str] | None = None,  # noqa: ARG001 - of rehearsals, on their way to an entrance
     clock: Clock,
     call_timeout_s: float = CALL_TIMEOUT_S,
     ping_s: float | None = PING_S,

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import base64
 from dataclasses import dataclass, field
 
@@ -105,3 +106,13 @@ async def test_nothing_that_is_remembered_holds_the_password() -> None:
     remembered = repr(vars(gate.doorman)).encode()
     assert SECRET.encode() not in remembered
     assert base64.b64encode(SECRET.encode()) not in remembered
+
+
+async def test_who_does_not_wait_for_the_answer_has_guessed_nothing() -> None:
+    gate = Gate()
+    for _ in range(LOGINS.burst + 1):
+        asking = asyncio.create_task(gate.password())
+        await asyncio.sleep(0)
+        asking.cancel()
+        await asyncio.wait([asking])
+    assert await gate.password() is Shown.RIGHT
