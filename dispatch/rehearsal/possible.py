@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 
 from dispatch.rehearsal.applied import as_known
 from dispatch.rehearsal.byhand import (
@@ -24,7 +24,7 @@ from dispatch.rehearsal.byhand import (
 )
 from dispatch.rehearsal.faults import Fault, OtherPhases, Sleeps
 from dispatch.rehearsal.happened import Happened
-from dispatch.rehearsal.scene import METER_INTERVAL, REACTION, Guest, Scene
+from dispatch.rehearsal.scene import METER_INTERVAL, REACTION, Guest, Scene, instant_of
 from dispatch.simulator.vehicle import UNLIMITED, PluggedVehicle, advance
 from optimiser.plan import READY_TOLERANCE_PERCENT
 
@@ -38,6 +38,21 @@ class Fate:
 
     possible: bool
     lost_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class _News:
+    """A fault, since when it has been at work, and when it could be known."""
+
+    fault: Fault
+    began: datetime
+    learnt: datetime
+
+    @property
+    def named(self) -> frozenset[str]:
+        """The vehicles and the charger that it is of; none for one of the site."""
+        facts = self.fault.model_dump()
+        return frozenset(str(facts[key]) for key in ("vehicle", "other", "charger") if key in facts)
 
 
 def fates(happened: Happened, missed: Collection[int]) -> dict[int, Fate]:
@@ -55,7 +70,7 @@ class _Judge:
         self._missed = frozenset(missed)
         guests = enumerate(self._scene.guests)
         self._sure = frozenset(n for n, guest in guests if not guest.is_absent and n not in self._missed)
-        self._learnt = _learnt(happened)
+        self._news = _news(happened)
         # Whoever cannot be reached goes on with what it has: that is what it truly did.
         self._held = {n: _true_course(happened, guest) for n, guest in enumerate(self._scene.guests)}
 
@@ -66,19 +81,17 @@ class _Judge:
         can = self._could(known, begin, self._missed)
         lost_at = {number: begin for number in self._missed if number not in can}
         neglected: set[int] = set()
-        for at in sorted({at for at, _ in self._learnt if begin < at}):
-            still = {n for n in self._missed - neglected if self._scene.guests[n].departure >= at}
+        for at in sorted({at for one in self._news for at in (one.began, one.learnt) if begin < at}):
+            still = self._present(self._missed - neglected, at)
             if not still:
                 break
-            before = self._could(known, at, can & still)
-            neglected |= {n for n in (can & still) - before if not self._could_alone(known, at, n)}
-            neglected |= {n for n in before if self._is_left_without_a_plan(known, at, n)}
-            known = self._known(at)
+            neglected |= self._neglected(known, at, can & still)
+            known, left = self._known(at), still - neglected
             # An answer takes its time where the news is of the vehicle itself; what others do changes nothing for it.
-            concerned = {n for n in still - neglected if self._is_concerned(n, at)}
-            after = self._could(known, at, still - neglected) - concerned
-            after |= self._could(known, at + REACTION, still - neglected) & concerned if concerned else set()
-            for number in still - neglected - after:
+            concerned = {n for n in left if any(one.learnt == at for one in self._news_of(n))}
+            after = self._could(known, at, left) - concerned
+            after |= self._could(known, at + REACTION, left) & concerned if concerned else frozenset()
+            for number in left - after:
                 lost_at.setdefault(number, at)
             for number in after:
                 lost_at.pop(number, None)
@@ -86,19 +99,27 @@ class _Judge:
         possible = can | neglected
         return {n: Fate(possible=n in possible, lost_at=lost_at.get(n)) for n in sorted(self._missed)}
 
-    def _is_concerned(self, number: int, at: datetime) -> bool:
-        """Whether what is learnt at an instant is of a vehicle, its charger, or the site that all of them share."""
+    def _neglected(self, known: Scene, at: datetime, could: frozenset[int]) -> set[int]:
+        """Who could have been ready a moment of knowledge ago and cannot be any more, for no news at all.
+
+        While a fault of its own is at work that nobody can know of, nothing is said of a vehicle.
+        """
+        hidden = {
+            n for n in could if any(one.named and one.began < at <= one.learnt for one in self._news_of(n))
+        }
+        before = self._could(known, at, could)
+        too_late = {n for n in could - before - hidden if not self._could_alone(known, at, n)}
+        return too_late | {n for n in before if self._is_left_without_a_plan(known, at, n)}
+
+    def _news_of(self, number: int) -> list[_News]:
+        """The faults of a vehicle, of its charger, and of the site that all of them share."""
         guest = self._scene.guests[number]
-        for fault in (fault for learnt_at, fault in self._learnt if learnt_at == at):
-            facts = fault.model_dump()
-            named = {facts[key] for key in ("vehicle", "other", "charger") if key in facts}
-            if not named or named & {guest.visit.vehicle_id, guest.plug.charger_id}:
-                return True
-        return False
+        mine = {guest.visit.vehicle_id, guest.plug.charger_id}
+        return [one for one in self._news if not one.named or one.named & mine]
 
     def _known(self, at: datetime) -> Scene:
         """The night as it could be known at an instant."""
-        return as_known(self._scene, [fault for learnt_at, fault in self._learnt if learnt_at <= at])
+        return as_known(self._scene, [one.fault for one in self._news if one.learnt <= at])
 
     def _could(self, known: Scene, start: datetime, wanted: Collection[int]) -> frozenset[int]:
         """Those of the wanted that can be ready beside all who truly were.
@@ -190,26 +211,32 @@ def _stand(happened: Happened, guest: Guest, at: datetime) -> Stand:
     )
 
 
-def _learnt(happened: Happened) -> list[tuple[datetime, Fault]]:
-    """The faults with the instants at which they could be known: some show only in how a vehicle charges."""
-    learnt: list[tuple[datetime, Fault]] = []
-    for at, fault in happened.scene.faults:
+def _news(happened: Happened) -> list[_News]:
+    """The faults in the order in which they were made true; some show only in how a vehicle charges."""
+    news: list[_News] = []
+    for known_at, fault in happened.scene.faults:
         if not isinstance(fault, OtherPhases | Sleeps):
-            learnt.append((at, fault))
+            at = fault.model_dump().get("at")
+            happens = instant_of(happened.scene.night.horizon, at) if isinstance(at, time) else known_at
+            news.append(_News(fault=fault, began=min(happens, known_at), learnt=known_at))
             continue
         for guest in happened.scene.guests:
-            if guest.visit.vehicle_id == fault.vehicle and not guest.is_absent:
-                is_phases = isinstance(fault, OtherPhases)
-                seen_at = _drawn_at(happened, guest) if is_phases else _slept_at(happened, guest)
-                learnt.append((min(seen_at or guest.departure, guest.departure), fault))
-    return learnt
+            if guest.visit.vehicle_id != fault.vehicle or guest.is_absent:
+                continue
+            is_phases = isinstance(fault, OtherPhases)
+            shown = _drawn_at(happened, guest) if is_phases else _slept_at(happened, guest)
+            began = min(shown or guest.departure, guest.departure)
+            # How much it draws is seen at the next reading of a meter, that it draws nothing at once.
+            learnt = min(began + METER_INTERVAL, guest.departure) if is_phases else began
+            news.append(_News(fault=fault, began=began, learnt=learnt))
+    return news
 
 
 def _drawn_at(happened: Happened, guest: Guest) -> datetime | None:
-    """When a meter has told what a vehicle draws for the first time; None if it never drew anything."""
+    """When a vehicle drew for the first time; None if it never did."""
     begin_s = (guest.arrival - happened.begin).total_seconds()
     drawn = [p.start_s for p in happened.record.pieces.get(guest.plug, ()) if p.end_s > begin_s]
-    return happened.begin + timedelta(seconds=max(begin_s, drawn[0])) + METER_INTERVAL if drawn else None
+    return happened.begin + timedelta(seconds=max(begin_s, drawn[0])) if drawn else None
 
 
 def _slept_at(happened: Happened, guest: Guest) -> datetime | None:

@@ -181,6 +181,15 @@ def test_other_phases_show_when_a_vehicle_first_draws() -> None:
     assert fate(scene, drawn=late) == Fate(possible=False, lost_at=at("03:15"))
 
 
+def test_what_other_phases_take_before_they_are_seen_is_no_neglect() -> None:
+    """At 05:40 there are 2 h 2 min, enough on three phases. At 05:55 a meter tells of one: until then 0.8 kWh of 2.5."""
+    scene = a_scene(OtherPhases(vehicle="V1", drawn=1))
+    drawn = [level(scene, at("05:40"), 2.0, 3.68)._replace(phases=1)]
+    assert fate(scene, drawn=drawn) == Fate(possible=False, lost_at=at("05:55"))
+    drawn = [level(scene, at("05:50"), 1.8, 3.68)._replace(phases=1)]
+    assert fate(scene, drawn=drawn).possible  # on three phases it was too late as well
+
+
 def test_a_wrong_bay_that_can_charge_is_no_reason() -> None:
     made = a_planned_night(free_chargers=1)
     assert fate(a_scene(WrongBay(vehicle="V1", charger="CP4"), made=made)).possible
