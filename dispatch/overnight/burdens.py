@@ -35,7 +35,7 @@ def known_to_fail(tracks: Sequence[Track], ledger: Ledger) -> frozenset[Place]:
     def fails(track: Track) -> bool:
         charger_id = track.charger.id
         is_deaf = not track.is_connected or not track.base.smart_charging or track.is_overdrawn
-        return is_deaf or _has_refused(ledger, charger_id) or bool(ledger.unanswered(charger_id))
+        return is_deaf or bool(ledger.refused(charger_id) or ledger.unanswered(charger_id))
 
     return frozenset(track.place for track in tracks if fails(track))
 
@@ -53,16 +53,15 @@ def burdens_of(
     One that takes no profiles, or refuses them all, gives full power for sure; one that is out of reach what it has
     accepted; nothing is sure of any other.
     """
-    holdings = {track.place: track.holding for track in tracks}
+    unruly = [track for track in tracks if not track.is_proven and (among is None or track.place in among)]
+    holdings = [track.holding for track in unruly]
     horizon = plan.horizon
-    instants = edges_of(list(holdings.values()), now=now, others=[*horizon.starts(), horizon.end])
-    worst = exposures(list(holdings.values()), instants)
+    instants = edges_of(holdings, now=now, others=[*horizon.starts(), horizon.end])
+    worst = exposures(holdings, instants)
     most: dict[Place, FloatArray] = {}
     surely: dict[Place, FloatArray] = {}
-    for track in tracks:
+    for track in unruly:
         place = track.place
-        if track.is_proven or (among is not None and place not in among):
-            continue
         most[place] = _per_step(worst[place], instants, horizon, highest=True)
         if _is_ungoverned(track, ledger):
             surely[place] = np.full(horizon.steps, track.wiring.full_kw)
@@ -78,13 +77,7 @@ def _is_ungoverned(track: Track, ledger: Ledger) -> bool:
         return True
     failure = track.failure
     has_refused = failure is not None and failure.outcome is Outcome.REFUSED
-    return not track.held and (has_refused or _has_refused(ledger, track.charger.id))
-
-
-def _has_refused(ledger: Ledger, charger_id: str) -> bool:
-    """Whether the last that a charger has answered of late was that it refuses."""
-    answered = [command for command in ledger.recent(charger_id) if command.outcome is not None]
-    return bool(answered) and answered[-1].outcome is Outcome.REFUSED
+    return not track.held and (has_refused or bool(ledger.refused(track.charger.id)))
 
 
 def _per_step(

@@ -68,13 +68,14 @@ async def tick(
     )
     await look(around, tracks, is_whole=is_whole)
     burdens = burdens_of(plan, tracks, ledger, now=around.clock(), among=known_to_fail(tracks, ledger))
-    for _ in range(MOST_PLANS):
-        facts = gather(facts, depot, night, seen=live, burdens=burdens)
-        if facts.plan is not around.plan:
+    for attempt in range(MOST_PLANS):
+        before, facts = facts, gather(facts, depot, night, seen=live, burdens=burdens)
+        if facts.plan is not before.plan:
+            journal.save_plan(facts.plan, kind="replan")
             around = replace(around, plan=facts.plan)
             _retarget(around, tracks, facts, ledger)
-        if facts.is_replanned:
-            journal.save_plan(facts.plan, kind="replan")
+        elif attempt:
+            break
         await push(around, tracks, live)
         known, burdens = burdens, burdens_of(facts.plan, tracks, ledger, now=around.clock())
         if set(burdens.most_kw) == set(known.most_kw):
