@@ -125,7 +125,11 @@ class NeedsTold(Event):
 
 
 class SecurityNoticed(Event):
-    """A charger reports something that concerns its security, in OCPP's word."""
+    """Something that concerns a charger's security, in OCPP's word: it reports it, or the gateway notices it.
+
+    The gateway notices FailedToAuthenticateAtCsms, InvalidChargingStationCertificate and, in its own word,
+    DuplicateIdentity: a second socket in the name of a charger whose first one is alive.
+    """
 
     kind: Literal["security_noticed"] = "security_noticed"
     what: str

@@ -84,10 +84,10 @@ def _serve(
         f"it is {clock():%F %T} UTC"
     )
     if settings.security_profile < 2 and not entrance.listen.is_loopback:
-        open_to = (
-            "anybody may say that it is a charger" if settings.security_profile == 0 else "read passwords"
+        harm = (
+            "anybody can say to be a charger" if settings.security_profile == 0 else "passwords can be read"
         )
-        terminal.say(f"not encrypted: on the network of {settings.listen} {open_to}")
+        terminal.say(f"not encrypted: {harm} on the network of {settings.listen}")
     terminal.document(
         {
             "depot": depot.name,
