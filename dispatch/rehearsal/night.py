@@ -18,6 +18,7 @@ from dispatch.rehearsal.happened import Happened
 from dispatch.rehearsal.happenings import DispatcherKilled, ForeignProfile, GatewayKilled
 from dispatch.rehearsal.keeper import Gear, Keeper
 from dispatch.rehearsal.lines import Lines
+from dispatch.rehearsal.overdraw import Overdraw, excused_since
 from dispatch.rehearsal.scene import AWAY_IN_REBOOT, Scene, bounds
 from dispatch.rehearsal.site import Watch
 from dispatch.rehearsal.site_meter import tell_readings
@@ -53,6 +54,7 @@ class _Stage:
         self._watch = Watch(begin=self._begin)
         self._heard: set[tuple[str, str, str]] = set()
         self._points: dict[str, ChargePoint] = {}
+        self._overdraws: dict[str, Overdraw] = {}
         self._lines = Lines()
 
     async def play(self, store: str) -> Happened:
@@ -74,8 +76,13 @@ class _Stage:
             lost = len(self._heard - journal.frames_known())
         finally:
             journal.close()
+        first_at = {
+            charger_id: overdraw.first_at - self._points[charger_id].ahead
+            for charger_id, overdraw in self._overdraws.items()
+            if overdraw.first_at is not None
+        }
         return Happened(
-            scene=self._scene,
+            scene=excused_since(self._scene, first_at),
             plan=self._plan,
             begin=self._begin,
             end=self._end,
@@ -113,6 +120,9 @@ class _Stage:
                 )
                 self._points[charger_id] = point
                 machine.on_charge = self._watch.on_charge(charger_id, _ahead(point))
+                if machine.persona.draws_more_than_it_tells:
+                    self._overdraws[charger_id] = Overdraw(machine, then=machine.on_charge)
+                    machine.on_charge = self._overdraws[charger_id].on_charge
                 machine.on_leave = self._watch.on_leave(charger_id, _ahead(point))
                 going.append(tasks.create_task(point.run(), name=charger_id))
             await _until(self._end, self._begin)

@@ -177,7 +177,15 @@ class SmartCharging:
         if self._persona.ignores_profiles:
             return UNLIMITED
         timeline = self._in_force.of(self._stack(session), session, start=at, end=at)
-        return self._limit(timeline.at(at), self.connectors[session.connector_id], sharers=sharers)
+        connector = self.connectors[session.connector_id]
+        return self._limit(timeline.at(at), connector, sharers=sharers, persona=self._persona)
+
+    def told_at(self, session: Session, at: datetime) -> Limit:
+        """What a vehicle alone on the station would be let have at an instant, by what the charge point tells."""
+        timeline = self._to_tell.of(self.installed, session, start=at, end=at)
+        return self._limit(
+            timeline.at(at), self.connectors[session.connector_id], sharers=1, persona=Persona()
+        )
 
     def limits(
         self, session: Session, *, start: datetime, end: datetime, sharers: int
@@ -192,7 +200,8 @@ class SmartCharging:
         connector = self.connectors[session.connector_id]
         timeline = self._in_force.of(self._stack(session), session, start=start, end=end)
         for begin, finish, allowances in timeline.spans(start, end):
-            yield (finish - begin).total_seconds(), self._limit(allowances, connector, sharers=sharers)
+            limit = self._limit(allowances, connector, sharers=sharers, persona=self._persona)
+            yield (finish - begin).total_seconds(), limit
 
     def _stack(self, session: Session) -> tuple[Installed, ...]:
         """The profiles that govern the power on a connector."""
@@ -201,8 +210,10 @@ class SmartCharging:
             return self._followed
         return (*began_with, *(entry for entry in self._followed if entry.purpose != "default"))
 
-    def _limit(self, allowances: tuple[Allowance, ...], connector: Connector, *, sharers: int) -> Limit:
-        persona = self._persona
+    def _limit(
+        self, allowances: tuple[Allowance, ...], connector: Connector, *, sharers: int, persona: Persona
+    ) -> Limit:
+        """What some limits let a connector have, as somebody reads them."""
         currents_a: list[float] = []
         powers_kw: list[float] = []
         for allowance in allowances:

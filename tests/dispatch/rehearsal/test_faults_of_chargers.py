@@ -185,3 +185,12 @@ def test_a_persona_has_the_character_that_its_name_says() -> None:
 )
 def test_of_a_persona_it_is_known_whether_it_obeys(name: str, is_ungoverned: bool) -> None:  # noqa: FBT001
     assert ("CP1" in a_scene(Behaves(charger="CP1", name=name)).ungoverned) == is_ungoverned
+
+
+def test_who_misreads_watts_is_excused_from_when_a_meter_can_show_it() -> None:
+    """While the plan is full power nothing can be seen: it draws what it may until it is to draw less."""
+    happened = played(Misreads(charger="CP1", how="watts-per-phase"))
+    (excuse,) = happened.scene.excuses
+    first = happened.begin + timedelta(seconds=happened.record.pieces[Plug("CP1", 1)][0].start_s)
+    assert excuse.span.start > first
+    assert judge(happened).violations == ()
