@@ -6,8 +6,8 @@ is ever changed but the answer of a command: what was written before a crash is 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cached_property
@@ -31,12 +31,10 @@ from dispatch.store.tables import (
     EVENTS,
     EVIDENCE,
     INSTALLED,
-    LEARNED,
     LESSONS,
     MESSAGES,
     PLANS,
     TRANSACTION_IDS,
-    UNANSWERED,
     WRITING,
 )
 from dispatch.store.upkeep import back_up, prune
@@ -204,13 +202,6 @@ class Journal:
         rows = self._rows(INSTALLED, charger_id=charger_id)
         return [(command.profile, command) for command in map(command_of, rows)]
 
-    def unanswered(self, charger_id: str) -> list[Command]:
-        """Commands later than the last accepted one of their profile id that may or may not have had effect.
-
-        Those that timed out, and those during which the dispatcher itself died.
-        """
-        return [command_of(row) for row in self._rows(UNANSWERED, charger_id=charger_id)]
-
     def learn(
         self, identity: Identity, lessons: Mapping[str, Lesson], *, charger_id: str, at: datetime
     ) -> None:
@@ -230,22 +221,6 @@ class Journal:
         if rows:
             with self._write() as connection:
                 connection.execute(LESSONS.insert(), rows)
-
-    def learned(self, identity: Identity, *, charger_id: str) -> dict[str, Lesson]:
-        """What was learned last of each lever, from any charger of the same vendor, model and firmware.
-
-        What a charger has taught itself goes first, and what others teach after it has accepted a profile is not
-        for it: it is served as it is. Of one that nobody can name: what it has taught itself.
-        """
-        rows = self._rows(
-            LEARNED,
-            charger_id=charger_id,
-            vendor=identity.vendor.lower(),
-            model=identity.model.lower(),
-            firmware=identity.firmware,
-            is_known=identity.is_known,
-        )
-        return {row.lever: Lesson(value=row.value, because=row.because) for row in rows}
 
     def add_evidence(self, *evidence: Evidence) -> None:
         """Keep rungs of connectors' ladders, in one transaction."""
@@ -272,6 +247,12 @@ class Journal:
         """Copy the store while others use it. Raises :class:`dispatch.store.upkeep.BackupError`."""
         back_up(self.engine, file)
 
+    @contextmanager
+    def transaction(self) -> Iterator[Journal]:
+        """Several writes as one: all of them or, where one fails, none."""
+        with self._write() as connection:
+            yield _Joined(engine=self.engine, lease_token=self.lease_token, connection=connection)
+
     def close(self) -> None:
         """Close all connections; the journal is of no use afterwards."""
         self.engine.dispose()
@@ -290,6 +271,16 @@ class Journal:
     def _plan(self, query: sa.Select[Any]) -> Plan | None:
         rows = self._rows(query)
         return Plan.from_document(rows[0].document) if rows else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Joined(Journal):
+    """A journal in the middle of a transaction that others share."""
+
+    connection: sa.Connection = field(repr=False)
+
+    def _write(self) -> AbstractContextManager[sa.Connection]:
+        return nullcontext(self.connection)
 
 
 def open_journal(store_url: str, folder: Path) -> Journal:

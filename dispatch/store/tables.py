@@ -1,4 +1,4 @@
-"""The tables of the store, and the questions that are asked of every charger. Writes nothing."""
+"""The tables of the store. Writes nothing."""
 
 from __future__ import annotations
 
@@ -152,9 +152,6 @@ COMMAND_COLUMNS = tuple(
 """A command as it is read: the profile as the text that is stored."""
 
 
-# Questions that every tick asks of every charger. They are put together once: that takes far longer than asking.
-
-
 def _installed() -> sa.Select[Any]:
     """The last accepted command of every profile id on a charger."""
     last = (
@@ -165,43 +162,6 @@ def _installed() -> sa.Select[Any]:
     return sa.select(*COMMAND_COLUMNS).where(COMMANDS.c.id.in_(last)).order_by(COMMANDS.c.id)
 
 
-def _unanswered() -> sa.Select[Any]:
-    """A charger's commands without an answer, later than the last accepted one of their profile id."""
-    later = COMMANDS.alias()
-    return (
-        sa.select(*COMMAND_COLUMNS)
-        .where(COMMANDS.c.charger_id == sa.bindparam("charger_id"))
-        .where(COMMANDS.c.outcome.is_(None) | (COMMANDS.c.outcome == Outcome.NO_ANSWER.value))
-        .where(
-            ~sa.exists().where(
-                later.c.charger_id == COMMANDS.c.charger_id,
-                later.c.profile_id == COMMANDS.c.profile_id,
-                later.c.id > COMMANDS.c.id,
-                later.c.outcome == _ACCEPTED,
-            )
-        )
-        .order_by(COMMANDS.c.id)
-    )
-
-
-def _learned() -> sa.Select[Any]:
-    """The lessons for a charger, oldest first; those of its own last."""
-    is_own = LESSONS.c.charger_id == sa.bindparam("charger_id")
-    accepted = sa.select(sa.func.min(COMMANDS.c.id)).where(
-        COMMANDS.c.charger_id == sa.bindparam("charger_id"), COMMANDS.c.outcome == _ACCEPTED
-    )
-    first_accepted_at = (
-        sa.select(COMMANDS.c.at).where(COMMANDS.c.id == accepted.scalar_subquery()).scalar_subquery()
-    )
-    is_for_it = first_accepted_at.is_(None) | (LESSONS.c.at < first_accepted_at)
-    return (
-        sa.select(LESSONS)
-        .where(LESSONS.c.vendor == sa.bindparam("vendor"), LESSONS.c.model == sa.bindparam("model"))
-        .where(LESSONS.c.firmware.is_not_distinct_from(sa.bindparam("firmware", type_=sa.String)))
-        .where(is_own | (sa.bindparam("is_known", type_=sa.Boolean) & is_for_it))
-        .order_by(is_own, LESSONS.c.id)
-    )
-
-
 _ACCEPTED = Outcome.ACCEPTED.value
-INSTALLED, UNANSWERED, LEARNED = _installed(), _unanswered(), _learned()
+INSTALLED = _installed()
+"""Put together once: that takes far longer than asking."""

@@ -198,7 +198,7 @@ def test_a_command_is_there_before_it_is_answered_and_a_crash_leaves_it_unanswer
     command_id = send(journal, 10.0, None)
     journal.close()
     again = open_journal(store_url, tmp_path)
-    (command,) = again.unanswered("CP1")
+    (command,) = again.ledger(since=NOW).unanswered("CP1")
     again.close()
     assert (command.id, command.outcome, command.answered_at) == (command_id, None, None)
     assert command.at == NOW
@@ -222,9 +222,9 @@ def test_what_was_not_answered_stays_in_doubt_until_its_slot_is_accepted_again(j
     send(journal, 10.0, Outcome.NO_ANSWER)
     send(journal, 9.0, Outcome.NOT_CONNECTED)
     send(journal, 8.0, Outcome.REFUSED)
-    assert [command.profile.periods[0].limit for command in journal.unanswered("CP1")] == [10.0]
+    assert [c.profile.periods[0].limit for c in journal.ledger(since=NOW).unanswered("CP1")] == [10.0]
     send(journal, 8.0, Outcome.ACCEPTED)
-    assert journal.unanswered("CP1") == []
+    assert list(journal.ledger(since=NOW).unanswered("CP1")) == []
 
 
 def test_the_ledger_has_of_every_charger_what_it_should_hold_and_what_is_in_doubt(journal: Journal) -> None:

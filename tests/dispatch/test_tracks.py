@@ -147,9 +147,16 @@ def test_what_one_charger_has_taught_is_known_of_its_like_and_of_no_other(journa
     journal.learn(maker, {"unit": Lesson(value="W", because="seen")}, charger_id="CP1", at=NOW)
     journal.learn(maker, {"unit": Lesson(value="A", because="seen again")}, charger_id="CP2", at=NOW)
     same = Identity(vendor="MAKER", model="m1", firmware="2.0")
-    assert journal.learned(same, charger_id="CP9") == {"unit": Lesson(value="A", because="seen again")}
-    assert journal.learned(Identity(vendor="Maker", model="M1", firmware="2.1"), charger_id="CP1") == {}
-    assert journal.learned(Identity(vendor="Maker", model="M1"), charger_id="CP1") == {}
+    assert journal.ledger(since=NOW).learned(same, charger_id="CP9") == {
+        "unit": Lesson(value="A", because="seen again")
+    }
+    assert (
+        journal.ledger(since=NOW).learned(
+            Identity(vendor="Maker", model="M1", firmware="2.1"), charger_id="CP1"
+        )
+        == {}
+    )
+    assert journal.ledger(since=NOW).learned(Identity(vendor="Maker", model="M1"), charger_id="CP1") == {}
 
 
 def test_a_charger_that_is_served_is_taught_nothing_by_others(journal: Journal) -> None:
@@ -159,13 +166,15 @@ def test_a_charger_that_is_served_is_taught_nothing_by_others(journal: Journal) 
     journal.learn(
         maker, {"kind": Lesson(value="relative", because="2")}, charger_id="CP2", at=NOW + seconds(1)
     )
-    assert set(journal.learned(maker, charger_id="CP1")) == {"unit"}
+    assert set(journal.ledger(since=NOW).learned(maker, charger_id="CP1")) == {"unit"}
     journal.learn(maker, {"unit": Lesson(value="A", because="3")}, charger_id="CP1", at=NOW + seconds(2))
     journal.learn(maker, {"unit": Lesson(value="W", because="4")}, charger_id="CP2", at=NOW + seconds(3))
-    assert journal.learned(maker, charger_id="CP1") == {"unit": Lesson(value="A", because="3")}
+    assert journal.ledger(since=NOW).learned(maker, charger_id="CP1") == {
+        "unit": Lesson(value="A", because="3")
+    }
 
 
 def test_what_a_charger_without_a_name_has_taught_is_known_of_it_alone(journal: Journal) -> None:
     journal.learn(Identity(), {"kind": Lesson(value="relative", because="seen")}, charger_id="CP1", at=NOW)
-    assert set(journal.learned(Identity(), charger_id="CP1")) == {"kind"}
-    assert journal.learned(Identity(), charger_id="CP2") == {}
+    assert set(journal.ledger(since=NOW).learned(Identity(), charger_id="CP1")) == {"kind"}
+    assert journal.ledger(since=NOW).learned(Identity(), charger_id="CP2") == {}
