@@ -23,6 +23,7 @@ import os
 import secrets
 import string
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -168,12 +169,19 @@ def read_credentials(path: Path) -> dict[str, HashedPassword]:
 
 
 def write_credentials(path: Path, credentials: Mapping[str, HashedPassword]) -> None:
-    """Write the file anew, for its owner alone; whoever reads it meanwhile finds the old one. Raises OSError."""
+    """Write the file anew, for its owner alone; whoever reads it meanwhile finds the old one. Raises OSError.
+
+    Its owner stays who it was, at first that of the folder: a gateway goes on reading what an administrator has written.
+    """
+    owner = (path if path.exists() else path.parent).stat()
     text = yaml.safe_dump({charger_id: str(entry) for charger_id, entry in sorted(credentials.items())})
     made = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     descriptor = os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            if (owner.st_uid, owner.st_gid) != (os.geteuid(), os.getegid()):
+                with suppress(PermissionError):  # only an administrator may give files away
+                    os.fchown(file.fileno(), owner.st_uid, owner.st_gid)
             file.write(text)
             file.flush()
             os.fsync(file.fileno())

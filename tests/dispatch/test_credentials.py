@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import stat
 from pathlib import Path
 
@@ -117,6 +118,17 @@ def test_a_file_is_read_as_it_was_written_and_for_its_owner_alone(tmp_path: Path
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert list(tmp_path.iterdir()) == [path]
     assert PASSWORD.decode() not in path.read_text()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only an administrator may give files away")
+def test_a_file_that_an_administrator_writes_stays_its_owners(tmp_path: Path) -> None:
+    os.chown(tmp_path, 1234, 1234)
+    path = tmp_path / "credentials.yaml"
+    write_credentials(path, {"CP1": an_entry()})
+    assert path.stat().st_uid == 1234
+    os.chown(path, 4321, 4321)
+    write_credentials(path, {"CP1": an_entry()})
+    assert (path.stat().st_uid, path.stat().st_gid) == (4321, 4321)
 
 
 @pytest.mark.parametrize(
