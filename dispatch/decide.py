@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import cached_property, reduce
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -14,8 +15,8 @@ from dispatch.charger import Capabilities
 from dispatch.composite import equivalent, limit_at, profile_edges
 from dispatch.evidence import Layer
 from dispatch.layers import LayerProfile, shortened
-from dispatch.safety import SLACK, Bottleneck, Draw, Exposure, Place, Wiring, exposure, worst_case
-from dispatch.station import SchedulePeriod, StationProfile, TransactionId
+from dispatch.safety import SLACK, Bottleneck, Draw, Exposure, Place, Stack, Standing, after, worst_case
+from dispatch.station import ProfileKind, SchedulePeriod
 from optimiser.horizon import FloatArray
 
 BoolArray = npt.NDArray[np.bool_]
@@ -24,20 +25,14 @@ SPARED = "held back: it was written to as often as its memory is to bear in an h
 
 
 @dataclass(frozen=True, kw_only=True)
-class Holding:
+class Holding(Standing):
     """What one connector holds, as far as is known, and what it should hold.
 
-    ``held``: what it has accepted. ``doubtful``: what it may have taken without saying so. ``is_proven``: a
-    read-back shows that no more than ``held`` is in force. ``open_layers``: those that may be written now.
-    ``rewrite``: those to be written although ``held`` has them, because the charger shows that it does not.
-    ``is_spared``: it was written to so often that only what lowers it is sent. ``words``: in which a limit is cut.
+    ``open_layers``: those that may be written now. ``rewrite``: those to be written although ``held`` has them,
+    because the charger shows that it does not. ``is_spared``: it was written to so often that only what lowers it is
+    sent. ``words``: in which a limit is cut.
     """
 
-    wiring: Wiring
-    held: tuple[StationProfile, ...] = ()
-    doubtful: tuple[StationProfile, ...] = ()
-    is_proven: bool = False
-    transaction_id: TransactionId | None = None
     wanted: tuple[LayerProfile, ...] = ()
     open_layers: frozenset[Layer] = frozenset()
     rewrite: frozenset[Layer] = frozenset()
@@ -45,9 +40,9 @@ class Holding:
     is_spared: bool = False
 
     @property
-    def place(self) -> Place:
-        """The connector."""
-        return self.wiring.place
+    def is_whole(self) -> bool:
+        """Whether all of what it has accepted is sure to be there."""
+        return super().is_whole and not self.rewrite
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,7 +105,7 @@ def pending(holding: Holding, *, now: datetime) -> tuple[LayerProfile, ...]:
 
 def exposures(holdings: Sequence[Holding], instants: Sequence[datetime]) -> dict[Place, Exposure]:
     """The most that every connector may draw: what it holds where that is proven, else full power."""
-    return {holding.place: _View(holding, instants).now for holding in holdings}
+    return {holding.place: holding.most(instants) for holding in holdings}
 
 
 def decide(
@@ -126,6 +121,7 @@ def decide(
     others, the raises. If none fits whole, as much of each as fits, so that they make room for each other.
     Sending, reading back and deciding again ends when nothing is left that may be sent.
     """
+    instants = tuple(instants)
     views = {holding.place: _View(holding, instants) for holding in holdings}
     waiting = {place: view.waiting for place, view in views.items() if view.waiting}
     lowering = tuple(
@@ -163,42 +159,55 @@ class _View:
         self.holding = holding
         self.instants = instants
         self.waiting = pending(holding, now=instants[0])
-        possible = [self._exposure(holding.held)]
-        possible += [self._exposure(_with(holding.held, profile)) for profile in holding.doubtful]
-        self.lowest = possible[0]
-        self.now = possible[0]
-        for other in possible[1:]:
-            self.lowest = self.lowest.at_most(other)
-            self.now = self.now.at_least(other)
-        if not holding.is_proven:
-            self.now = Exposure.constant(holding.wiring.full, len(instants))
+        self.now = holding.most(instants)
+
+    @cached_property
+    def stacks(self) -> tuple[Stack, ...] | None:
+        """Every stack that it may hold, or None.
+
+        What it shows bears out what it has accepted, or no more than that; it may have lost what makes no difference.
+        """
+        found = self.holding.stacks(with_losses=True)
+        accepted = self.holding.stacks(with_losses=False)
+        if found is None or accepted is None or not self.holding.is_proven:
+            return found
+        if not self.holding.is_whole:
+            return tuple(stack for stack in found if not self._exposure(stack).exceeds(self.now).any())
+        shown = [self._exposure(stack) for stack in accepted]
+        return tuple(stack for stack in found if any(map(self._exposure(stack).is_same, shown)))
+
+    @cached_property
+    def lowest(self) -> Exposure:
+        """What it is sure to be allowed already."""
+        if self.stacks is None:
+            return Exposure.constant(Draw(kw=0.0, phase_a=0.0), len(self.instants))
+        exposures = [self._exposure(stack) for stack in self.stacks]
+        return reduce(Exposure.at_most, exposures)
 
     def during(self, profiles: Sequence[LayerProfile]) -> Exposure:
-        """The most that may be drawn after any of the profiles, sent one after the other, has arrived."""
-        stack = self.holding.held
-        highest = Exposure.constant(Draw(kw=0.0, phase_a=0.0), len(self.instants))
-        for new in profiles:
-            stack = _with(stack, new.profile)
-            highest = highest.at_least(self._exposure(stack))
-        return highest
+        """The most that may be drawn from now on, whichever of the profiles arrive."""
+        if self.stacks is None or not self.holding.is_proven:
+            return Exposure.constant(self.holding.wiring.full, len(self.instants))
+        return reduce(Exposure.at_least, (self._along(stack, profiles) for stack in self.stacks), self.now)
 
     def rises(self, profiles: Sequence[LayerProfile]) -> BoolArray:
-        """Where the profiles may allow more than the connector is sure to have been allowed before."""
-        rising = self.during(profiles).exceeds(self.lowest)
-        return rising if self.holding.is_proven else rising | self._uncovered_by(profiles)
+        """Where the profiles may allow more than before, whatever of all that may be on the connector is there."""
+        if self.stacks is None:
+            return np.ones(len(self.instants), dtype=np.bool_)
+        rising = np.zeros(len(self.instants), dtype=np.bool_)
+        for stack in self.stacks:
+            rising |= self._along(stack, profiles).exceeds(self._exposure(stack))
+        return rising
 
-    def _uncovered_by(self, profiles: Sequence[LayerProfile]) -> BoolArray:
-        """Where what is replaced held and the new does not: what lies beneath may have been lost unseen."""
-        uncovered = np.zeros(len(self.instants), dtype=np.bool_)
+    def _along(self, stack: Stack, profiles: Sequence[LayerProfile]) -> Exposure:
+        """The most that may be drawn with any of the profiles on a stack: each may arrive, be refused or be lost."""
+        reached = [stack]
         for new in profiles:
-            for old in (*self.holding.held, *self.holding.doubtful):
-                if old.profile_id == new.profile.profile_id:
-                    uncovered |= _holds_at(old, self.instants) & ~_holds_at(new.profile, self.instants)
-        return uncovered
+            reached += [following for before in reached for following in after(before, new.profile)]
+        return reduce(Exposure.at_least, map(self._exposure, reached[1:]))
 
-    def _exposure(self, stack: Sequence[StationProfile]) -> Exposure:
-        holding = self.holding
-        return exposure(holding.wiring, stack, transaction_id=holding.transaction_id, instants=self.instants)
+    def _exposure(self, stack: Stack) -> Exposure:
+        return self.holding.exposure(stack, self.instants)
 
 
 class _Load:
@@ -258,6 +267,11 @@ class _Load:
                 continue
             start_s = round((instant - profile.start) / timedelta(seconds=1)) if periods else 0
             periods.append(SchedulePeriod(start_s=start_s, limit=value, number_phases=limit.number_phases))
+        if profile.kind is ProfileKind.RELATIVE:  # nobody knows when it begins: the least that it says is all
+            periods = [
+                period.model_copy(update={"start_s": 0})
+                for period in sorted(periods, key=lambda period: period.limit)[:1]
+            ]
         if not periods:
             return wanted
         whole = profile.model_copy(update={"periods": tuple(periods)})
@@ -283,22 +297,13 @@ class _Load:
         """For each bottleneck of a connector its worst case with new profiles, and where they lift it too high."""
         place = view.holding.place
         before = self._exposures[place]
-        after = before.at_least(view.during(profiles))
         rises = view.rises(profiles)
+        later = before.at_least(view.during(profiles))
         for room, total in zip(self._rooms, self._totals, strict=True):
             if place in room.bottleneck.places:
                 measure = room.bottleneck.measure
-                new_total = total - before.measured(measure) + after.measured(measure)
+                new_total = total - before.measured(measure) + later.measured(measure)
                 yield room, new_total, rises & (new_total > room.allowed + SLACK)
-
-
-def _holds_at(profile: StationProfile, instants: Sequence[datetime]) -> BoolArray:
-    return np.array([limit_at(profile, instant) is not None for instant in instants], dtype=np.bool_)
-
-
-def _with(stack: Sequence[StationProfile], new: StationProfile) -> tuple[StationProfile, ...]:
-    """A stack after a profile has replaced the one with its id."""
-    return (*(profile for profile in stack if profile.profile_id != new.profile_id), new)
 
 
 def _is_held(holding: Holding, wanted: LayerProfile, *, now: datetime) -> bool:

@@ -1,42 +1,54 @@
 """Worst case at every feeder and every instant to come, from what is proven and what is not. Pure.
 
-Counts as design demands: a connector whose limits are proven counts at the highest layer that can come into
-force, every other one at full power. A limit in A counts on every wired phase unless the vehicle on it is
-known to use fewer.
+A connector whose limits are proven counts at the highest layer that can come into force by expiry, by the end of its
+transaction, or because a write that nobody has answered was taken after all; every other one counts at full power.
+A limit in A counts on every wired phase unless the vehicle on it is known to use fewer.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, NamedTuple
+from itertools import islice, product
 
 import numpy as np
-import numpy.typing as npt
 
-from dispatch.composite import Limit, effective
 from dispatch.station import StationProfile, TransactionId
+from dispatch.wiring import SLACK, Draw, Exposure, Measure, Place, Wiring, exposure, highest
 from optimiser.depot import Charger, Connector, Depot
 from optimiser.horizon import FloatArray
 from optimiser.plan import Plan
-from optimiser.units import current_a_from_kw, floor_to_step, kw_from_current_a
+from optimiser.units import current_a_from_kw
+
+__all__ = [
+    "PHASES",
+    "SLACK",
+    "Bottleneck",
+    "Draw",
+    "Exposure",
+    "Measure",
+    "Place",
+    "Stack",
+    "Standing",
+    "Wiring",
+    "after",
+    "bottlenecks",
+    "exposure",
+    "highest",
+    "one_per_slot",
+    "places",
+    "room",
+    "room_without_plan",
+    "worst_case",
+    "worst_case_kw",
+]
 
 PHASES = ("L1", "L2", "L3")
-Measure = Literal["kw", "a"]
-SLACK = 1e-6
-"""What counts as floating-point noise in a sum of kW or A."""
-
-
-class Place(NamedTuple):
-    """One connector of the depot; prints as ``CP01/1``."""
-
-    charger_id: str
-    connector_id: int
-
-    def __str__(self) -> str:
-        return f"{self.charger_id}/{self.connector_id}"
+Stack = tuple[StationProfile, ...]
+"""Profiles on one connector, in the order in which they were sent."""
+MOST_STACKS = 64
+"""Of how many ways in which writes may have ended each is looked at; where there are more, anything may be."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,111 +64,6 @@ class Bottleneck:
     limit: float
     carries_base_load: bool
     places: frozenset[Place]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Draw:
-    """Grid-side power of a connector [kW] and its highest current on one phase [A]."""
-
-    kw: float
-    phase_a: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class Exposure:
-    """The most that a connector may draw at each of several instants; both arrays of shape (instants,)."""
-
-    kw: FloatArray
-    phase_a: FloatArray
-
-    @classmethod
-    def constant(cls, draw: Draw, count: int) -> Exposure:
-        """The same at every instant."""
-        return cls(kw=np.full(count, draw.kw), phase_a=np.full(count, draw.phase_a))
-
-    def at_least(self, other: Exposure) -> Exposure:
-        """The higher of two at every instant."""
-        return Exposure(kw=np.maximum(self.kw, other.kw), phase_a=np.maximum(self.phase_a, other.phase_a))
-
-    def at_most(self, other: Exposure) -> Exposure:
-        """The lower of two at every instant."""
-        return Exposure(kw=np.minimum(self.kw, other.kw), phase_a=np.minimum(self.phase_a, other.phase_a))
-
-    def exceeds(self, other: Exposure) -> npt.NDArray[np.bool_]:
-        """Where this may draw more than the other."""
-        return (self.kw > other.kw + SLACK) | (self.phase_a > other.phase_a + SLACK)
-
-    def measured(self, measure: Measure) -> FloatArray:
-        """In the measure of a bottleneck."""
-        return self.kw if measure == "kw" else self.phase_a
-
-
-@dataclass(frozen=True, kw_only=True)
-class Wiring:
-    """How limits on one connector count at the grid.
-
-    ``vehicle_phases``: phases of the vehicle that is known to stand there, None while it is not known.
-    """
-
-    place: Place
-    connector: Connector
-    voltage_v: float
-    vehicle_phases: int | None = None
-
-    @property
-    def full_kw(self) -> float:
-        """Grid-side power with nothing to limit it, from every wired phase. [kW]"""
-        return self.connector.full_power_kw(self.voltage_v)
-
-    @property
-    def counted_phases(self) -> int:
-        """Phases that a limit in A counts on; 0 on DC."""
-        wired = self.connector.phases
-        return wired if self.vehicle_phases is None else max(1, min(wired, self.vehicle_phases))
-
-    @property
-    def full(self) -> Draw:
-        """What the hardware can draw with nothing to limit it."""
-        if self.connector.is_dc:
-            return self._dc_draw(self.full_kw)
-        return Draw(kw=self.full_kw, phase_a=self.connector.max_current_a)
-
-    def draw(self, limit: Limit | None) -> Draw:
-        """The most that may be drawn under a limit; no limit is full power."""
-        if limit is None or limit.value < 0:
-            return self.full
-        if self.connector.is_dc:
-            return self._dc_draw(min(limit.watts() / 1000.0 * self.connector.grid_per_limit, self.full_kw))
-        if limit.unit == "A":
-            phase_a = min(limit.value, self.connector.max_current_a)
-            kw = kw_from_current_a(phase_a, phases=self.counted_phases, voltage_v=self.voltage_v)
-            return Draw(kw=kw, phase_a=phase_a)
-        # A power may flow through one phase alone, up to what the connector can carry.
-        kw = min(limit.value / 1000.0, self.full_kw)
-        phase_a = current_a_from_kw(kw, phases=1, voltage_v=self.voltage_v)
-        return Draw(kw=kw, phase_a=min(phase_a, self.connector.max_current_a))
-
-    def within(self, limit: Limit, allowed: Draw, *, step_a: float) -> Limit:
-        """The limit, or as much of it as keeps the draw within what is allowed; 0 below what can be used."""
-        drawn = self.draw(limit)
-        if drawn.kw <= allowed.kw + SLACK and drawn.phase_a <= allowed.phase_a + SLACK:
-            return limit
-        connector = self.connector
-        if limit.unit == "A":
-            by_power_a = current_a_from_kw(allowed.kw, phases=self.counted_phases, voltage_v=self.voltage_v)
-            value = floor_to_step(max(0.0, min(limit.value, allowed.phase_a, by_power_a)), step_a)
-            return replace(limit, value=value if value >= connector.min_current_a else 0.0)
-        phases = 3 if connector.is_dc else 1
-        by_current_kw = kw_from_current_a(allowed.phase_a, phases=phases, voltage_v=self.voltage_v)
-        kw = max(0.0, min(allowed.kw, by_current_kw)) / (connector.grid_per_limit if connector.is_dc else 1.0)
-        value = min(limit.value, floor_to_step(kw * 1000.0, 1.0))
-        lowest_w = connector.min_kw * 1000.0
-        if not connector.is_dc:
-            lowest_w = connector.min_current_a * self.voltage_v * (limit.number_phases or connector.phases)
-        return replace(limit, value=value if value >= lowest_w else 0.0)
-
-    def _dc_draw(self, kw: float) -> Draw:
-        return Draw(kw=kw, phase_a=current_a_from_kw(kw, phases=3, voltage_v=self.voltage_v))
 
 
 def places(depot: Depot) -> list[Place]:
@@ -227,35 +134,110 @@ def room(bottleneck: Bottleneck, depot: Depot, plan: Plan, instants: Sequence[da
     return result
 
 
-def exposure(
-    wiring: Wiring,
-    stack: Sequence[StationProfile],
-    *,
-    transaction_id: TransactionId | None,
-    instants: Sequence[datetime],
-) -> Exposure:
-    """The most that a connector may draw that holds a stack of profiles.
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """What is known of the profiles on one connector.
 
-    With the transaction and after its end, when its TxProfile no longer holds. ``instants`` ascend; each
-    stands for the time until the next one, so they include every edge of the profiles.
+    ``held``: what it has accepted. ``doubtful``: what it may have taken without saying so. ``is_proven``: a read-back
+    or a meter shows that no more than ``held`` is in force. ``may_hold_less``: it may have lost some of it.
     """
-    kw, phase_a = np.zeros(len(instants)), np.zeros(len(instants))
-    for transaction in {transaction_id, None}:
-        for segment in effective(stack, transaction_id=transaction, start=instants[0]):
-            held = slice(
-                bisect_left(instants, segment.start),
-                len(instants) if segment.end is None else bisect_left(instants, segment.end),
-            )
-            draw = wiring.draw(segment.limit)
-            kw[held] = np.maximum(kw[held], draw.kw)
-            phase_a[held] = np.maximum(phase_a[held], draw.phase_a)
-    return Exposure(kw=kw, phase_a=phase_a)
+
+    wiring: Wiring
+    held: Stack = ()
+    doubtful: Stack = ()
+    is_proven: bool = False
+    may_hold_less: bool = False
+    transaction_id: TransactionId | None = None
+
+    @property
+    def place(self) -> Place:
+        """The connector."""
+        return self.wiring.place
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all of what it has accepted is sure to be there."""
+        return self.is_proven and not self.may_hold_less
+
+    def exposure(self, stack: Stack, instants: Sequence[datetime]) -> Exposure:
+        """The most that it may draw while it holds a stack."""
+        return exposure(self.wiring, stack, transaction_id=self.transaction_id, instants=instants)
+
+    def stacks(self, *, with_losses: bool) -> tuple[Stack, ...] | None:
+        """Every stack that it may hold; None where those are more than can be looked at.
+
+        What it has accepted, each profile perhaps followed by one with its id that was not answered;
+        ``with_losses`` also without any of them.
+        """
+        versions: dict[int, list[StationProfile | None]] = {}
+        for profile in self.held:
+            versions.setdefault(profile.profile_id, [None] if with_losses else []).append(profile)
+        for profile in self.doubtful:
+            versions.setdefault(profile.profile_id, [None]).append(profile)
+        found = list(islice(product(*versions.values()), MOST_STACKS + 1))
+        if len(found) > MOST_STACKS:
+            return None
+        return tuple(
+            {
+                stack: None
+                for chosen in found
+                for stack in one_per_slot(tuple(p for p in chosen if p is not None))
+            }
+        )
+
+    def most(self, instants: Sequence[datetime]) -> Exposure:
+        """The most that it may draw at each instant; full power where nothing is proven."""
+        stacks = self.stacks(with_losses=False) if self.is_proven else None
+        if stacks is None:
+            return Exposure.constant(self.wiring.full, len(instants))
+        return highest(self.exposure(stack, instants) for stack in stacks)
 
 
-def worst_case(bottleneck: Bottleneck, exposures: Mapping[Place, Exposure]) -> FloatArray:
-    """The sum at a bottleneck of what its connectors may draw, in its measure; shape (instants,)."""
+def after(stack: Stack, new: StationProfile) -> Iterator[Stack]:
+    """What a stack may be once a profile was taken: it replaces the one with its id.
+
+    In OCPP 1.6 it also replaces what has its connector, purpose and level (§5.16.4); 2.0.1 knows no such rule.
+    """
+    yield from one_per_slot((*(profile for profile in stack if profile.profile_id != new.profile_id), new))
+
+
+def one_per_slot(stack: Stack) -> Iterator[Stack]:
+    """A stack as it stands, and with the last of each connector, purpose and level alone."""
+    yield stack
+    last = {_slot(profile): profile for profile in stack}
+    if len(last) < len(stack):
+        yield tuple(profile for profile in stack if last[_slot(profile)] is profile)
+
+
+def worst_case_kw(
+    state: Sequence[Standing], limits: Sequence[Bottleneck], instants: Sequence[datetime]
+) -> dict[str, FloatArray]:
+    """The most that may be drawn at every bottleneck, by its name; arrays of shape (instants,). [kW]
+
+    ``state`` has every connector below the bottlenecks once, ``instants`` as for :func:`exposure`. What chargers draw
+    alone, without base load and reserve; on one phase of a feeder the current times the voltage.
+    """
+    exposures = {standing.place: standing.most(instants) for standing in state}
+    volt = {standing.place: standing.wiring.voltage_v for standing in state}
+    result = {}
+    for limit in limits:
+        drawn = worst_case(limit, exposures, count=len(instants))
+        voltage_v = next((volt[place] for place in limit.places), 0.0)
+        result[limit.name] = drawn if limit.measure == "kw" else drawn * voltage_v / 1000.0
+    return result
+
+
+def worst_case(bottleneck: Bottleneck, exposures: Mapping[Place, Exposure], *, count: int = 1) -> FloatArray:
+    """The sum at a bottleneck of what its connectors may draw, in its measure; shape (instants,).
+
+    ``count``: how many instants there are, where it has no connectors.
+    """
     parts = [exposures[place].measured(bottleneck.measure) for place in sorted(bottleneck.places)]
-    return np.asarray(np.sum(parts, axis=0)) if parts else np.zeros(1)
+    return np.asarray(np.sum(parts, axis=0)) if parts else np.zeros(count)
+
+
+def _slot(profile: StationProfile) -> tuple[int, str, int, TransactionId | None]:
+    return profile.connector_id, profile.purpose, profile.stack_level, profile.transaction_id
 
 
 def _on_phase(below: Sequence[tuple[Charger, Connector]], phase: str) -> frozenset[Place]:

@@ -6,19 +6,23 @@ unit; ``held`` asks the same of the profiles that the dispatcher itself has put 
 
 from dispatch.composite.held import (
     DEFAULT_PHASES,
+    ORIGIN,
     Limit,
     Segment,
+    Timeline,
     effective,
     effective_limit,
     equivalent,
     limit_at,
     profile_edges,
+    timeline,
 )
 from dispatch.composite.schedule import Composite, CompositePeriod, Station, composite_schedule
 from dispatch.composite.stack import Kind, Period, Profile, Purpose, Request, Running, Stack
 
 __all__ = [
     "DEFAULT_PHASES",
+    "ORIGIN",
     "Composite",
     "CompositePeriod",
     "Kind",
@@ -31,10 +35,12 @@ __all__ = [
     "Segment",
     "Stack",
     "Station",
+    "Timeline",
     "composite_schedule",
     "effective",
     "effective_limit",
     "equivalent",
     "limit_at",
     "profile_edges",
+    "timeline",
 ]

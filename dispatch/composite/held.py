@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -46,6 +47,35 @@ class Segment:
     limit: Limit | None
 
 
+@dataclass(frozen=True, kw_only=True, eq=False, slots=True)
+class Timeline:
+    """The limit of a stack through all time: ``limits[i]`` from ``starts[i]`` on, None where nothing holds.
+
+    ``starts`` ascend, in ticks since :data:`ORIGIN` [µs]; the first is before every instant, or the instant from
+    which a recurring profile was followed. Equal neighbours are one.
+    """
+
+    starts: tuple[int, ...]
+    limits: tuple[Limit | None, ...]
+
+    def at(self, tick: int) -> Limit | None:
+        """The limit at an instant. [µs since the origin]"""
+        return self.limits[max(0, bisect_right(self.starts, tick) - 1)]
+
+
+def timeline(
+    profiles: Iterable[StationProfile], *, transaction_id: TransactionId | None, start: datetime
+) -> Timeline:
+    """The limit of a stack; where days or weeks come again from ``start`` on, for :data:`FORESIGHT`."""
+    heard = [p for p in profiles if p.purpose is not Purpose.TX or _belongs(p, transaction_id)]
+    if all(profile.kind not in RECURRENCE for profile in heard):
+        return _timeline(*heard)
+    begin = ticks(start, ORIGIN)
+    end = ticks(start + FORESIGHT, ORIGIN)
+    known = _followed(heard, begin, end)
+    return Timeline(starts=(*known.starts, end), limits=(*known.limits, None))
+
+
 def limit_at(profile: StationProfile, instant: datetime) -> Limit | None:
     """The limit of one profile at an instant, None where it has no period or is not valid.
 
@@ -53,6 +83,8 @@ def limit_at(profile: StationProfile, instant: datetime) -> Limit | None:
     for ever (OCPP 1.6 §7.8, §7.13).
     """
     begin = ticks(instant, ORIGIN)
+    if profile.kind not in RECURRENCE:
+        return _timeline(profile).at(begin)
     return next((step.value for step in steps(_course(profile), begin, begin + 1)), None)
 
 
@@ -67,8 +99,7 @@ def effective_limit(
     are never passed (OCPP 1.6 §3.13.1, 2.0.1 K.3.1). Without transaction the answer is for one that would begin now.
     """
     begin = ticks(instant, ORIGIN)
-    rows = _rows(tuple(profiles), transaction_id=transaction_id, begin=begin, end=begin + 1)
-    return next(limit for _, limit in _limits(rows, begin=begin, end=begin + 1))
+    return timeline(profiles, transaction_id=transaction_id, start=instant).at(begin)
 
 
 def effective(
@@ -82,21 +113,19 @@ def effective(
 
     Days and weeks that come again and again are told for :data:`FORESIGHT`; nothing is promised for later.
     """
-    has_end = end is not None or all(profile.kind not in RECURRENCE for profile in profiles)
-    if not has_end:
-        known = effective(profiles, transaction_id=transaction_id, start=start, end=start + FORESIGHT)
-        return (*known, Segment(start=start + FORESIGHT, end=None, limit=None))
     since = ticks(start, ORIGIN)
+    if end is not None and any(profile.kind in RECURRENCE for profile in profiles):
+        heard = [p for p in profiles if p.purpose is not Purpose.TX or _belongs(p, transaction_id)]
+        whole = _followed(heard, since, ticks(end, ORIGIN))
+    else:
+        whole = timeline(profiles, transaction_id=transaction_id, start=start)
     until = FOREVER if end is None else ticks(end, ORIGIN)
-    rows = _rows(profiles, transaction_id=transaction_id, begin=since, end=until)
-    changes: list[tuple[datetime, Limit | None]] = []
-    for edge, limit in _limits(rows, begin=since, end=until):
-        if not changes or changes[-1][1] != limit:
-            changes.append((start + timedelta(microseconds=edge - since), limit))
-    ends = [*(begin for begin, _ in changes[1:]), end]
+    first = max(0, bisect_right(whole.starts, since) - 1)
+    edges = [since, *(edge for edge in whole.starts[first + 1 :] if edge < until)]
+    begins = [start + timedelta(microseconds=edge - since) for edge in edges]
     return tuple(
         Segment(start=begin, end=finish, limit=limit)
-        for (begin, limit), finish in zip(changes, ends, strict=True)
+        for begin, finish, limit in zip(begins, [*begins[1:], end], whole.limits[first:], strict=False)
     )
 
 
@@ -151,9 +180,23 @@ def _begins(profile: StationProfile, origin: datetime) -> Iterator[datetime]:
         begin += every
 
 
-def _rows(
-    profiles: Sequence[StationProfile], *, transaction_id: TransactionId | None, begin: int, end: int
-) -> list[list[Step[Limit]]]:
+@kept(KEPT)
+def _timeline(*profiles: StationProfile) -> Timeline:
+    """Of profiles that all may be heard, and that begin once."""
+    return _followed(profiles, -FOREVER, FOREVER)
+
+
+def _followed(profiles: Sequence[StationProfile], begin: int, end: int) -> Timeline:
+    starts: list[int] = []
+    limits: list[Limit | None] = []
+    for edge, limit in _limits(_rows(profiles, begin=begin, end=end), begin=begin, end=end):
+        if not starts or limits[-1] != limit:
+            starts.append(edge)
+            limits.append(limit)
+    return Timeline(starts=tuple(starts), limits=tuple(limits))
+
+
+def _rows(profiles: Sequence[StationProfile], *, begin: int, end: int) -> list[list[Step[Limit]]]:
     """Who leads for the transaction, for the station's maximum and from outside: rows that all hold."""
     session: list[StationProfile] = []
     default: list[StationProfile] = []
@@ -163,8 +206,7 @@ def _rows(
     for profile in profiles:
         match profile.purpose:
             case Purpose.TX:
-                if _belongs(profile, transaction_id):
-                    session.append(profile)
+                session.append(profile)
             case Purpose.TX_DEFAULT:
                 default.append(profile)
             case Purpose.STATION_MAX:

@@ -106,6 +106,7 @@ class Chargers:
         self.known[place] = replace(
             holding,
             is_proven=is_readable and not is_higher,
+            may_hold_less=not is_readable or bool(expected.exceeds(shown).any()),
             rewrite=ALL_LAYERS if is_readable and is_higher else frozenset(),
         )
 

@@ -14,12 +14,12 @@ from dispatch.charger import Capabilities
 from dispatch.composite import equivalent
 from dispatch.evidence import Layer
 from dispatch.safety import Place
-from dispatch.station import StationProfile
+from dispatch.station import SchedulePeriod, StationProfile
 from optimiser.depot import Depot
 from optimiser.plan import Plan
 from tests.builders import a_depot, a_horizon, a_night, a_van, a_visit
 from tests.dispatch.dispatch_builders import a_plan
-from tests.dispatch.push_builders import Chargers
+from tests.dispatch.push_builders import Chargers, wanted_of
 
 STEPS = 6
 NOW = datetime(2025, 11, 10, 15, 0, tzinfo=UTC)
@@ -172,6 +172,92 @@ def test_a_plan_that_ends_sooner_is_not_sent_to_a_charger_that_may_have_lost_wha
         for wanted in write.profiles:
             chargers.accept(write.place, wanted.profile)
     assert all(np.all(excess <= before[name] + 1e-6) for name, excess in chargers.overload(instants).items())
+
+
+def never_lifts(chargers: Chargers) -> None:
+    """Whatever is decided now, in any order: nothing lifts the depot above a limit, or further above it."""
+    for write in chargers.decide().writes:
+        for wanted in write.profiles:
+            instants = chargers.instants()
+            before = chargers.overload(instants)
+            chargers.accept(write.place, wanted.profile)
+            after = chargers.overload(instants)
+            assert all(np.all(after[name] <= before[name] + 1e-6) for name in after), (write.place, wanted)
+
+
+def test_what_a_charger_has_lost_is_not_put_back_beside_one_that_has_forgotten_everything() -> None:
+    # 18 kW for charging: CP2's 11 fit beside CP1's floor, but not beside CP1 without any limit.
+    depot = three_vans()
+    chargers = Chargers.on_day_one(depot, planned(depot, {"V2": {3: 11.04}}), now=NOW)
+    settle(chargers)
+    chargers.truth[CP1] = ()
+    chargers.truth[CP2] = tuple(p for p in chargers.truth[CP2] if p.stack_level == 0)
+    chargers.known[CP1] = replace(chargers.known[CP1], is_proven=False, open_layers=frozenset())
+    chargers.known[CP2] = replace(chargers.known[CP2], is_proven=False, rewrite=frozenset({Layer.PLAN}))
+    never_lifts(chargers)
+
+
+def test_a_charger_that_shows_less_than_it_has_accepted_counts_with_what_it_shows_before_it_is_raised() -> (
+    None
+):
+    depot = three_vans()
+    chargers = Chargers.on_day_one(depot, planned(depot, {"V2": {3: 11.04}}), now=NOW)
+    settle(chargers)
+    chargers.truth[CP1] = ()
+    chargers.truth[CP2] = tuple(p for p in chargers.truth[CP2] if p.stack_level == 0)
+    chargers.known[CP1] = replace(chargers.known[CP1], is_proven=False, open_layers=frozenset())
+    chargers.known[CP2] = replace(chargers.known[CP2], may_hold_less=True)
+    chargers.want(planned(depot, {"V2": {3: 6.9}}))
+    never_lifts(chargers)
+
+
+def test_what_begins_with_a_session_is_cut_to_the_least_that_fits_at_any_time() -> None:
+    # Beside CP2 there is room for 11 kW now and for 6.9 later; a profile that begins with the session has no later.
+    depot = three_vans()
+    chargers = Chargers.on_day_one(depot, planned(depot, {"V2": {1: 6.9, 2: 11.04}}), now=NOW)
+    settle(chargers)
+    plan = planned(depot, {"V1": {1: 11.04, 2: 11.04}, "V2": {1: 6.9, 2: 11.04}})
+    wanted = wanted_of(depot, plan, Capabilities(kind="relative"), now=NOW)[CP1]
+    chargers.known[CP1] = replace(chargers.known[CP1], wanted=wanted)
+    sent: list[StationProfile] = []
+    for _ in range(6):
+        for write in chargers.decide().writes:
+            for one in write.profiles:
+                chargers.accept(write.place, one.profile)
+                sent += [one.profile] if write.place == CP1 else []
+            chargers.look(write.place)
+    assert [(p.start_s, p.limit) for p in sent[-1].periods] == [(0, 10.0)]
+    assert all(len(profile.periods) == 1 for profile in sent)
+
+
+def test_floor_and_plan_that_both_may_have_been_taken_count_together() -> None:
+    depot = three_vans(transformer_limit_kw=13.0)
+    plan = planned(depot, {"V1": {3: 4.14}})
+    chargers = Chargers.on_day_one(depot, plan, now=NOW)
+    settle(chargers)
+    floor, night = sorted(chargers.truth[CP1], key=lambda profile: profile.stack_level)
+    higher = floor.model_copy(update={"periods": (SchedulePeriod(start_s=0, limit=16.0),)})
+    shorter = night.model_copy(update={"valid_to": NOW, "duration_s": None})
+    held = replace(chargers.known[CP1], doubtful=(higher, shorter))
+    instants = chargers.instants()
+    # The higher floor comes to light where the plan ends sooner, which neither of the two does alone.
+    assert max(held.most(instants).kw) == 11.04
+    assert max(replace(held, doubtful=(shorter,)).most(instants).kw) < 11.04
+
+
+def test_a_profile_that_takes_the_slot_of_another_uncovers_what_lies_beneath() -> None:
+    # CP1's plan stands where its new floor is to stand: OCPP 1.6 drops it then, and the floor is higher.
+    depot = three_vans(transformer_limit_kw=13.0)
+    chargers = Chargers.on_day_one(depot, planned(depot, {}), now=NOW)
+    settle(chargers)
+    moved = Capabilities(stack_level_floor=1, stack_level_plan=2, max_stack_level=3)
+    chargers.want(planned(depot, {"V2": dict.fromkeys(range(6), 11.04)}))
+    settle(chargers)
+    chargers.want(planned(depot, {"V2": dict.fromkeys(range(6), 11.04)}), moved)
+    floors = [w for w in chargers.known[CP1].wanted if w.layer is Layer.FLOOR]
+    holding = replace(chargers.known[CP1], wanted=tuple(floors))
+    chargers.known = {**chargers.known, CP1: holding}
+    assert CP1 not in {write.place for write in chargers.decide().writes}
 
 
 POWERS = st.lists(

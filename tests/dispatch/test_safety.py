@@ -10,14 +10,16 @@ from dispatch.safety import (
     Draw,
     Exposure,
     Place,
+    Standing,
     Wiring,
     bottlenecks,
     exposure,
     room,
     room_without_plan,
     worst_case,
+    worst_case_kw,
 )
-from dispatch.station import Purpose
+from dispatch.station import Purpose, StationProfile
 from optimiser.depot import Charger, Connector, Depot, Feeder
 from tests.builders import a_dc_connector, a_depot, an_ac_connector
 from tests.dispatch.dispatch_builders import NOW, a_plan, a_profile, seconds
@@ -152,6 +154,50 @@ def test_the_worst_case_is_the_sum_of_what_hangs_below() -> None:
     found = {limit.name: worst_case(limit, exposures)[0] for limit in bottlenecks(depot)}
     assert (found["transformer"], found["feeder F1"], found["feeder F2"]) == (9.0, 9.0, 4.0)
     assert found["feeder F2 phase L3"] == 8.0
+
+
+def standing(
+    *held: StationProfile, doubtful: tuple[StationProfile, ...] = (), proven: bool = True
+) -> Standing:
+    return Standing(wiring=a_wiring(), held=held, doubtful=doubtful, is_proven=proven)
+
+
+FLOOR = a_profile(profile_id=11, limits=[(0, 8.0)])
+NIGHT = a_profile(profile_id=12, stack_level=1, limits=[(0, 0.0)], duration_s=600)
+
+
+def test_what_is_proven_counts_at_what_comes_to_light_when_the_plan_expires() -> None:
+    assert standing(FLOOR, NIGHT).most([NOW, NOW + seconds(600)]).phase_a.tolist() == [0.0, 8.0]
+
+
+def test_what_is_not_proven_counts_at_full_power_whatever_was_accepted() -> None:
+    assert standing(FLOOR, NIGHT, proven=False).most([NOW]).phase_a.tolist() == [16.0]
+
+
+def test_a_write_that_nobody_answered_counts_as_taken_and_as_not_taken() -> None:
+    higher = NIGHT.model_copy(update={"periods": a_profile(limits=[(0, 12.0)]).periods})
+    assert standing(FLOOR, NIGHT, doubtful=(higher,)).most([NOW]).phase_a.tolist() == [12.0]
+    assert standing(FLOOR, higher, doubtful=(NIGHT,)).most([NOW]).phase_a.tolist() == [12.0]
+
+
+def test_more_ways_than_can_be_looked_at_count_at_full_power() -> None:
+    doubtful = tuple(
+        a_profile(profile_id=number % 8, stack_level=number % 8, limits=[(0, 6.0)]) for number in range(40)
+    )
+    assert standing(FLOOR, doubtful=doubtful).most([NOW]).phase_a.tolist() == [16.0]
+
+
+def test_the_worst_case_is_told_in_kw_at_feeders_and_on_each_of_their_phases() -> None:
+    depot = with_feeders(*TREE)
+    other = a_wiring()
+    state = [
+        standing(FLOOR),
+        Standing(wiring=Wiring(place=Place("CP2", 1), connector=other.connector, voltage_v=230.0)),
+    ]
+    found = worst_case_kw(state, bottlenecks(depot), [NOW, NOW + seconds(600)])
+    assert found["transformer"] == pytest.approx([8 * 0.69 + 11.04] * 2)
+    assert found["feeder F2"] == pytest.approx([8 * 0.69] * 2)
+    assert found["feeder F2 phase L1"] == pytest.approx([8 * 0.23] * 2)
 
 
 def test_a_place_prints_as_people_write_it() -> None:
