@@ -7,12 +7,13 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from dispatch.kept import kept
 from dispatch.layers import Target, with_override
 from dispatch.safety import Place, Wiring
 from dispatch.station import ConnectorState, LiveState, StationProfile, Transaction, TransactionId
 from optimiser.depot import Depot, Vehicle
 from optimiser.plan import Plan, PlannedVisit, wired
-from optimiser.profiles import charging_profiles
+from optimiser.profiles import ChargingProfile, charging_profiles
 
 EARLIEST = timedelta(hours=1)
 """Who comes longer before a planned visit and is not known is a stranger."""
@@ -137,7 +138,7 @@ def with_overrides(
     It concerns those whose powers differ from the night's first plan, and those that have an override already:
     what it says must never be older than the plan around it.
     """
-    now_planned, first_planned = (charging_profiles(wired(one, depot)) for one in (plan, base))
+    now_planned, first_planned = (_profiles(one, depot) for one in (plan, base))
     replanned = {
         Place(one.charger_id, one.connector_id)
         for one, other in zip(now_planned, first_planned, strict=True)
@@ -155,6 +156,11 @@ def with_overrides(
         return with_override(target, plan, occupant.visit, occupant.transaction)
 
     return tuple(overridden(target) for target in targets)
+
+
+@kept(8)
+def _profiles(plan: Plan, depot: Depot) -> tuple[ChargingProfile, ...]:
+    return charging_profiles(wired(plan, depot))
 
 
 def _by_tag(depot: Depot, id_tag: str | None) -> Vehicle | None:

@@ -127,6 +127,7 @@ def _retarget(around: Surroundings, tracks: Sequence[Track], facts: Facts, ledge
 
 def _wanted(around: Surroundings, facts: Facts, ledger: Ledger) -> tuple[Target, ...]:
     depot = around.depot
+    plan, base = _PLANS.same(facts.plan), _PLANS.same(facts.base)
     held: dict[Place, list[StationProfile]] = {}
     for charger in depot.chargers:
         for command in ledger.installed(charger.id):
@@ -137,12 +138,12 @@ def _wanted(around: Surroundings, facts: Facts, ledger: Ledger) -> tuple[Target,
         if known_now(ledger, charger, facts.live.charger(charger.id)).capabilities.session_profile == "always"
     }
     return with_overrides(
-        _targets(depot, _PLANS.same(facts.plan)),
+        _targets(depot, plan),
         facts.there,
         held,
         depot=depot,
-        plan=facts.plan,
-        base=facts.base,
+        plan=plan,
+        base=base,
         always=always,
     )
 
