@@ -6,11 +6,12 @@ is ever changed but the answer of a command: what was written before a crash is 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -44,6 +45,9 @@ __all__ = ["Journal", "JournalError", "PlanKind", "StoreAwayError", "has_journal
 
 PlanKind = Literal["plan", "replan"]
 
+
+PLANS_KEPT = 4
+"""Plans that are not read anew when the next tick asks for them: base and re-plan of a night, and of the next one."""
 
 _EVENT: TypeAdapter[StationEvent] = TypeAdapter(StationEvent)
 
@@ -128,7 +132,7 @@ class Journal:
             require_newest(connection, self.lease_token)
             base_id = None
             if kind == "replan":
-                base_id = connection.scalar(_latest_plan_query(PLANS.c.id, plan.night, kind="plan"))
+                base_id = connection.scalar(_BASE_PLAN_ID, {"night": plan.night})
             connection.execute(
                 PLANS.insert().values(
                     night=plan.night,
@@ -141,11 +145,11 @@ class Journal:
 
     def latest_plan(self, night: date) -> Plan | None:
         """The plan or re-plan of a night that was stored last."""
-        return self._plan(_latest_plan_query(PLANS.c.document, night))
+        return self._plan(_LATEST_PLAN, night)
 
     def base_plan(self, night: date) -> Plan | None:
         """The plan of a night that was stored last, re-plans left aside."""
-        return self._plan(_latest_plan_query(PLANS.c.document, night, kind="plan"))
+        return self._plan(_BASE_PLAN, night)
 
     # ── commands and evidence: the dispatcher's part ─────────────────────────────────────────────────────
 
@@ -268,9 +272,9 @@ class Journal:
         with self.engine.connect() as connection:
             return connection.execute(query, values).all()
 
-    def _plan(self, query: sa.Select[Any]) -> Plan | None:
-        rows = self._rows(query)
-        return Plan.from_document(rows[0].document) if rows else None
+    def _plan(self, query: sa.Select[Any], night: date) -> Plan | None:
+        rows = self._rows(query, night=night)
+        return _plan_of(rows[0].document) if rows else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -300,11 +304,9 @@ def has_journal(store_url: str, folder: Path) -> bool:
     return url.database is not None and (folder / url.database).exists()
 
 
-def _latest_plan_query(
-    column: sa.Column[Any], night: date, *, kind: PlanKind | None = None
-) -> sa.Select[Any]:
-    query = sa.select(column).where(PLANS.c.night == night).order_by(PLANS.c.id.desc()).limit(1)
-    return query if kind is None else query.where(PLANS.c.kind == kind)
+@lru_cache(maxsize=PLANS_KEPT)
+def _plan_of(document: str) -> Plan:
+    return Plan.from_document(json.loads(document))
 
 
 def _insert_evidence(connection: sa.Connection, evidence: Sequence[Evidence]) -> None:
@@ -321,6 +323,11 @@ def _new_id(result: sa.CursorResult[Any]) -> int:
 
 # Statements are put together once: that takes longer than to run them.
 
+_PLAN_TEXT = sa.type_coerce(PLANS.c.document, sa.Text).label("document")
+_OF_NIGHT = PLANS.c.night == sa.bindparam("night")
+_LATEST_PLAN = sa.select(_PLAN_TEXT).where(_OF_NIGHT).order_by(PLANS.c.id.desc()).limit(1)
+_BASE_PLAN = _LATEST_PLAN.where(PLANS.c.kind == "plan")
+_BASE_PLAN_ID = _BASE_PLAN.with_only_columns(PLANS.c.id)
 _EVENT_TEXT = sa.type_coerce(EVENTS.c.document, sa.Text)
 _INSERT_COMMAND, _INSERT_EVIDENCE = COMMANDS.insert(), EVIDENCE.insert()
 _FINISH_COMMAND = (
