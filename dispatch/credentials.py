@@ -143,7 +143,7 @@ def read_credentials(path: Path) -> dict[str, HashedPassword]:
     try:
         document = yaml.load(path.read_text("utf-8"), Loader=_LOADER)  # noqa: S506 - both loaders are safe ones
     except (OSError, UnicodeDecodeError) as error:
-        raise CredentialsError(f"{path}: cannot be read: {type(error).__name__}: {_reason(error)}") from error
+        raise CredentialsError(f"{path}: cannot be read: {_reason(error)}") from error
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = "" if mark is None else f":{mark.line + 1}"

@@ -18,8 +18,8 @@ from typing import Any, NoReturn
 CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20:AES128-GCM-SHA256:AES256-GCM-SHA384"
 """Suites of TLS 1.2, the better ones first; those of 1.3 are OpenSSL's own."""
 
-LONGEST_RECORD_BYTES = 2**14
-"""What one record of TLS can carry."""
+READ_BYTES = 2**12
+"""How much an encrypted connection reads at a time; what chargers say at once is seldom longer."""
 
 _NO_CHECK_TIME = 0x200000
 """OpenSSL's X509_V_FLAG_NO_CHECK_TIME: times are read and compared here, with the caller's clock."""
@@ -83,12 +83,12 @@ def trusting(certificate: Path) -> ssl.SSLContext:
 
 
 def spare_memory() -> None:
-    """Let encrypted connections of this process read a record of TLS at a time.
+    """Let encrypted connections of this process read a few kilobytes at a time.
 
     asyncio gives each of them 256 KiB to read into, for as long as it is open: a quarter of a gigabyte for a thousand
-    chargers that send a kilobyte a minute. A record has 16 KiB at most (RFC 8446 §5.1).
+    chargers that send a kilobyte a minute.
     """
-    SSLProtocol.max_size = LONGEST_RECORD_BYTES
+    SSLProtocol.max_size = READ_BYTES
 
 
 def common_name(certificate: Mapping[str, Any] | None) -> str | None:

@@ -149,6 +149,11 @@ def _credentials(depot: Depot, folder: Path, problems: list[str], warn: Callable
     if name is None:
         problems.append("gateway.credentials: names no file; allowed is one such as credentials.yaml")
         return dict
+    if not (folder / name).exists():
+        problems.append(
+            f"gateway.credentials: {folder / name} is not there; make it with: depot credentials add"
+        )
+        return dict
     try:
         credentials = CredentialsFile(folder / name, warn=warn)
     except CredentialsError as error:

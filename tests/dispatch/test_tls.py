@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from dispatch.tls import TlsError, common_name, server_context, spare_memory, trusting
+from dispatch.tls import READ_BYTES, TlsError, common_name, server_context, spare_memory, trusting
 from tests.dispatch.gateway.tls_builders import CERTIFICATE, CLIENT_CA, KEY, an_authority, write_gateway_files
 
 NOW = datetime.now(UTC)
@@ -139,7 +139,7 @@ def test_an_rsa_certificate_serves_as_well(tmp_path: Path) -> None:
     make(tmp_path)
 
 
-async def test_an_encrypted_connection_reads_a_record_at_a_time(
+async def test_an_encrypted_connection_reads_a_little_at_a_time_and_all_in_the_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(SSLProtocol, "max_size", SSLProtocol.max_size)
@@ -156,7 +156,7 @@ async def test_an_encrypted_connection_reads_a_record_at_a_time(
         port = server.sockets[0].getsockname()[1]
         trust = trusting(tmp_path / CERTIFICATE)
         _, writer = await asyncio.open_connection("127.0.0.1", port, ssl=trust, server_hostname="depot")
-        assert len(buffer_of(writer)) == 2**14
+        assert len(buffer_of(writer)) == READ_BYTES
         writer.write(b"x" * 100_000)
         writer.close()
         assert await received == b"x" * 100_000

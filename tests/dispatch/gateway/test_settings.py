@@ -26,7 +26,15 @@ def problems(folder: Path, depot: Depot | None = None) -> tuple[str, ...]:
 
 def test_a_missing_credentials_file_is_said(tmp_path: Path) -> None:
     (problem,) = problems(tmp_path)
-    assert problem.startswith(f"gateway.credentials: {tmp_path / CREDENTIALS}: cannot be read")
+    assert problem == (
+        f"gateway.credentials: {tmp_path / CREDENTIALS} is not there; make it with: depot credentials add"
+    )
+
+
+def test_a_credentials_file_that_cannot_be_read_is_said(tmp_path: Path) -> None:
+    (tmp_path / CREDENTIALS).mkdir()
+    (problem,) = problems(tmp_path)
+    assert problem == f"gateway.credentials: {tmp_path / CREDENTIALS}: cannot be read: Is a directory"
 
 
 def test_chargers_without_password_are_named(tmp_path: Path) -> None:
