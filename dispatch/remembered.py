@@ -20,6 +20,8 @@ from dispatch.validate import Comparison, Grade
 
 JITTER = timedelta(seconds=60)
 """How much earlier than the last one a tick may come. A tick by the clock takes some seconds before it asks."""
+REWRITTEN_AGAIN = timedelta(hours=1)
+"""After this a charger that shows more than it has accepted is sent it once more."""
 MAX_REFUSED = 96
 """How often one profile of a connector may be refused in a night, in whatever forms and for whatever plans; later it
 is only asked after pauses."""
@@ -89,6 +91,20 @@ def seen_before(
     if seen.verdict is Verdict.CANNOT_TELL:
         return Comparison(grade=Grade.UNUSABLE, sentence=sentence)
     return Comparison(grade=Grade.LOWER if sentence else Grade.MATCH, sentence=sentence)
+
+
+def is_rewritten_in_vain(
+    seen: Seen | None, *, came: datetime | None, held_since: datetime | None, now: datetime
+) -> bool:
+    """Whether a connector was last seen to allow more than what it had accepted by then, and not long ago.
+
+    It was sent all of it again when it first showed more. A clock that is wrong, or a profile of somebody else, does
+    not go away by that.
+    """
+    if seen is None or held_since is None or seen.verdict is not Verdict.CONTRADICTED:
+        return False
+    is_after = seen.at >= held_since and (came is None or seen.at > came)
+    return is_after and now - held_since < REWRITTEN_AGAIN - JITTER
 
 
 def is_silent(unanswered: Sequence[Command], seen: Seen | None, *, came: datetime | None) -> bool:

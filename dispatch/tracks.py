@@ -14,7 +14,7 @@ from dispatch.kept import kept
 from dispatch.known import Known, identity_of, known_of
 from dispatch.ladder import Rung, rungs
 from dispatch.layers import LayerProfile, Target, layer_profiles, profile_id
-from dispatch.remembered import Refusals, came_at, is_silent, seen_before
+from dispatch.remembered import Refusals, came_at, is_rewritten_in_vain, is_silent, seen_before
 from dispatch.safety import Place, Wiring
 from dispatch.station import ChargerState, LiveState, Outcome, Reply, StationProfile, TransactionId
 from dispatch.store.ledger import Ledger
@@ -37,7 +37,8 @@ class Track:
 
     ``is_mute``: it has left a read-back unanswered, and everything that was sent since. ``is_silent``: it had left
     unanswered what it was last asked before. ``is_left_alone``: nothing is sent to it for now. ``seen_before`` is what
-    the last look at it still says, ``seen_at`` when that was.
+    the last look at it still says, ``seen_at`` when that was. ``is_rewritten_in_vain``: it has shown more than it had
+    just accepted.
     """
 
     target: Target
@@ -61,6 +62,7 @@ class Track:
     is_mute: bool = False
     is_silent: bool = False
     is_left_alone: bool = False
+    is_rewritten_in_vain: bool = False
     is_overdrawn: bool = False
     is_metered: bool = False
     metered: Finding | None = None
@@ -119,7 +121,8 @@ class Track:
         Many chargers lose their profiles in a restart, and some of them answer nothing where they have none.
         """
         self.comparison = comparison
-        if comparison.grade is Grade.HIGHER or (self.was_away and comparison.grade is not Grade.MATCH):
+        is_higher = comparison.grade is Grade.HIGHER and not self.is_rewritten_in_vain
+        if is_higher or (self.was_away and comparison.grade is not Grade.MATCH):
             self.has_lost = True
 
     @property
@@ -130,7 +133,6 @@ class Track:
             held=self.held,
             doubtful=self.doubtful,
             is_proven=self.is_proven,
-            may_hold_less=self.comparison is None or self.comparison.grade is not Grade.MATCH,
             transaction_id=self.transaction_id,
             wanted=self.wanted,
             open_layers=self._open_layers,
@@ -201,6 +203,9 @@ def begin_tracks(
         track.seen_before = seen_before(
             seen, came=came, held_since=track.held_since, earliest=live.now - every
         )
+        track.is_rewritten_in_vain = is_rewritten_in_vain(
+            seen, came=came, held_since=track.held_since, now=live.now
+        )
         track.is_silent = is_silent(ledger.unanswered(charger.id), seen, came=came)
         track.came = came
         remember_refusals(track, ledger, every=every)
@@ -259,6 +264,18 @@ def refresh_from_ledger(ledger: Ledger, tracks: Iterable[Track]) -> None:
         if track.base.writes_per_hour is not None:
             lately = ledger.recent(charger_id)
             track.recent_writes = sum(_concerns(command.profile, track) for command in lately)
+
+
+def notice(tracks: Iterable[Track], live: LiveState) -> None:
+    """Take back what was proven of chargers that have gone since, or have come anew: they may have forgotten it."""
+    states = {state.charger_id: state for state in live.chargers}
+    for track in tracks:
+        state = states.get(track.charger.id, ChargerState(charger_id=track.charger.id))
+        came = came_at(state)
+        is_gone = state.connected_since is None
+        if is_gone or came != track.came:
+            track.comparison, track.was_away, track.came = None, True, came
+            track.is_connected = track.is_connected and not is_gone
 
 
 def ends_pause(track: Track, profile: StationProfile, *, now: datetime) -> bool:

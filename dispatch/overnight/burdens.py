@@ -34,7 +34,8 @@ def known_to_fail(tracks: Sequence[Track], ledger: Ledger) -> frozenset[Place]:
 
     def fails(track: Track) -> bool:
         charger_id = track.charger.id
-        is_deaf = not track.is_connected or not track.base.smart_charging or track.is_overdrawn
+        is_deaf = not track.is_connected or not track.base.smart_charging
+        is_deaf = is_deaf or track.is_overdrawn or track.is_rewritten_in_vain
         return is_deaf or bool(ledger.refused(charger_id) or ledger.unanswered(charger_id))
 
     return frozenset(track.place for track in tracks if fails(track))

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from dispatch.evidence import Command, Layer, Verdict
-from dispatch.remembered import JITTER, MAX_REFUSED, Refusals, is_silent, seen_before
+from dispatch.remembered import JITTER, MAX_REFUSED, Refusals, is_rewritten_in_vain, is_silent, seen_before
 from dispatch.station import Outcome, StationProfile
 from dispatch.store.ledger import Seen
 from dispatch.validate import Grade
@@ -109,6 +109,24 @@ def test_a_look_is_worth_nothing_after_a_boot_a_new_profile_or_a_while(
     seen = Seen(at=NOW - MINUTE, verdict=Verdict.CONFIRMED)
     assert seen_before(seen, came=came, held_since=held_since, earliest=earliest) is None
     assert seen_before(None, came=None, held_since=None, earliest=NOW - TICK) is None
+
+
+@pytest.mark.parametrize(
+    ("verdict", "seen_minutes_ago", "held_minutes_ago", "is_in_vain"),
+    [
+        (Verdict.CONTRADICTED, 9, 10, True),
+        (Verdict.CONTRADICTED, 11, 10, False),
+        (Verdict.CONTRADICTED, 9, 60, False),
+        (Verdict.CONFIRMED, 9, 10, False),
+    ],
+)
+def test_who_shows_more_than_it_was_just_sent_again_is_left_with_that_for_an_hour(
+    verdict: Verdict, seen_minutes_ago: int, held_minutes_ago: int, *, is_in_vain: bool
+) -> None:
+    seen = Seen(at=NOW - seen_minutes_ago * MINUTE, verdict=verdict)
+    held_since = NOW - held_minutes_ago * MINUTE
+    assert is_rewritten_in_vain(seen, came=None, held_since=held_since, now=NOW) is is_in_vain
+    assert not is_rewritten_in_vain(seen, came=NOW, held_since=held_since, now=NOW)
 
 
 def silent(unanswered: Sequence[Command], *, seen: Seen | None = None, came_s: float = -3600) -> bool:
