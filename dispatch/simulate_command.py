@@ -125,11 +125,12 @@ def _trust(
         return {}
     if settings.security_profile == 3 and certificates is None:
         raise _wrong("--certificates", found="nothing", allowed="a folder with ID.pem of each charger")
+    shown = [folder / certificate for certificate, _ in settings.tls.pairs()]
     trust: dict[str, ssl.SSLContext] = {}
     problems: list[Problem] = []
     for charger_id in chargers:
         try:
-            trust[charger_id] = trusting(folder / settings.tls.certificate)
+            trust[charger_id] = trusting(*shown)
             if settings.security_profile == 3 and certificates is not None:
                 trust[charger_id].load_cert_chain(certificates / f"{charger_id}.pem")
         except (TlsError, OSError) as error:

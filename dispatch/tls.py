@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ssl
 from asyncio.sslproto import SSLProtocol
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -42,43 +42,37 @@ class TlsError(Exception):
 
 
 def server_context(
-    *, certificate: Path, key: Path, client_ca: Path | None, now: datetime, name: str = "gateway.tls"
+    *, pairs: Sequence[KeyPair], client_ca: Path | None, now: datetime, name: str = "gateway.tls"
 ) -> ssl.SSLContext:
     """How the gateway shows who it is; with ``client_ca`` every client must show a certificate of that authority.
 
-    Raises :class:`TlsError` with all that is missing, unreadable, unfit or not valid ``now``.
+    Of several pairs, each of another kind of key, a client is shown the one that it can use. Raises
+    :class:`TlsError` with all that is missing, unreadable, unfit or not valid ``now``.
     """
-    named = {"certificate": certificate, "key": key, "client_ca": client_ca}
-    files = {part: path for part, path in named.items() if path is not None}
-    problems = [
-        f"{name}.{part}: {path} {reason}" for part, path in files.items() if (reason := _unreadable(path))
-    ]
+    problems: list[str] = []
     context = _bare_context()
-    if not any(problem.startswith((f"{name}.certificate", f"{name}.key")) for problem in problems):
-        try:
-            context.load_cert_chain(certificate, key, password=_no_passphrase)
-            problems += _expired(f"{name}.certificate: {certificate}", [_shown_by(context, certificate)], now)
-        except (ssl.SSLError, ValueError) as error:
-            problems.append(f"{name}.certificate: {certificate} and {key}: {_because(error)}")
-    if client_ca is not None and not any(problem.startswith(f"{name}.client_ca") for problem in problems):
-        problems += _trust(context, client_ca, where=f"{name}.client_ca: {client_ca}", now=now)
+    for pair, prefix in zip(pairs, ("", "second_"), strict=False):
+        problems += _load(context, pair, where=f"{name}.{prefix}", now=now)
+    if client_ca is not None:
+        problems += _trust(context, client_ca, where=f"{name}.client_ca", now=now)
     if problems:
         raise TlsError(*problems)
     return context
 
 
-def trusting(certificate: Path) -> ssl.SSLContext:
-    """How a client of our own trusts a gateway: by that gateway's certificate itself, under whatever name it runs.
+def trusting(*certificates: Path) -> ssl.SSLContext:
+    """How a client of our own trusts a gateway: by its certificates themselves, under whatever name it runs.
 
     Raises :class:`TlsError` for a file that is none.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False  # who holds the key to this very certificate is the gateway
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
-    try:
-        context.load_verify_locations(certificate)
-    except (OSError, ssl.SSLError) as error:
-        raise TlsError(f"{certificate}: {_because(error)}") from error
+    for certificate in certificates:
+        try:
+            context.load_verify_locations(certificate)
+        except (OSError, ssl.SSLError) as error:
+            raise TlsError(f"{certificate}: {_because(error)}") from error
     return context
 
 
@@ -93,8 +87,17 @@ def spare_memory() -> None:
 
 def common_name(certificate: Mapping[str, Any] | None) -> str | None:
     """The CN of a certificate as ``getpeercert`` gives it; None without one, or with more than one."""
+    return _subject(certificate, "commonName")
+
+
+def organization(certificate: Mapping[str, Any] | None) -> str | None:
+    """The O of a certificate as ``getpeercert`` gives it; None without one, or with more than one."""
+    return _subject(certificate, "organizationName")
+
+
+def _subject(certificate: Mapping[str, Any] | None, field: str) -> str | None:
     subject = () if certificate is None else certificate.get("subject", ())
-    names = [value for part in subject for field, value in part if field == "commonName"]
+    names = [value for part in subject for name, value in part if name == field]
     return names[0] if len(names) == 1 else None
 
 
@@ -106,16 +109,37 @@ def _bare_context() -> ssl.SSLContext:
     return context
 
 
+def _load(context: ssl.SSLContext, pair: KeyPair, *, where: str, now: datetime) -> list[str]:
+    """Load a certificate with its key; ``where`` is what their names in ``depot.yaml`` begin with."""
+    files = {"certificate": pair.certificate, "key": pair.key}
+    missing = [
+        f"{where}{part}: {path} {reason}" for part, path in files.items() if (reason := _unreadable(path))
+    ]
+    if missing:
+        return missing
+    alone = _bare_context()  # of several, a client would be shown but one
+    try:
+        for each in (alone, context):
+            each.load_cert_chain(pair.certificate, pair.key, password=_no_passphrase)
+        shown = _shown_by(alone, pair.certificate)
+    except (ssl.SSLError, ValueError) as error:
+        return [f"{where}certificate: {pair.certificate} and {pair.key}: {_because(error)}"]
+    return _expired(f"{where}certificate: {pair.certificate}", [shown], now)
+
+
 def _trust(context: ssl.SSLContext, client_ca: Path, *, where: str, now: datetime) -> list[str]:
+    reason = _unreadable(client_ca)
+    if reason:
+        return [f"{where}: {client_ca} {reason}"]
     context.verify_mode = ssl.CERT_REQUIRED
     try:
         context.load_verify_locations(client_ca)
     except ssl.SSLError as error:
-        return [f"{where}: {_because(error)}"]
+        return [f"{where}: {client_ca}: {_because(error)}"]
     authorities = context.get_ca_certs()
     if not authorities:
-        return [f"{where}: holds no certificate of an authority"]
-    return _expired(where, authorities, now)
+        return [f"{where}: {client_ca}: holds no certificate of an authority"]
+    return _expired(f"{where}: {client_ca}", authorities, now)
 
 
 def _shown_by(context: ssl.SSLContext, certificate: Path) -> Mapping[str, Any]:

@@ -163,11 +163,24 @@ class Policy:
 
 @dataclass(frozen=True, kw_only=True)
 class TlsFiles:
-    """Certificate, key and the authority of the chargers' certificates, as paths relative to the folder."""
+    """Certificates with their keys and the authority of the chargers' certificates, as paths relative to the folder.
+
+    The second certificate is one of another kind, RSA beside ECDSA. ``client_organization`` is who owns the chargers.
+    """
 
     certificate: str
     key: str
+    second_certificate: str | None = None
+    second_key: str | None = None
     client_ca: str | None = None
+    client_organization: str | None = None
+
+    def pairs(self) -> list[tuple[str, str]]:
+        """Each certificate with its key."""
+        pairs = [(self.certificate, self.key)]
+        if self.second_certificate is not None and self.second_key is not None:
+            pairs.append((self.second_certificate, self.second_key))
+        return pairs
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,7 +21,7 @@ from dispatch.gateway.desk import Surroundings
 from dispatch.gateway.doorman import Doorman, Shown
 from dispatch.gateway.limits import ALARMS, BYTES_PER_FRAME, FRAMES, SOCKETS, UNKNOWN, Bucket, Buckets
 from dispatch.gateway.session import Session
-from dispatch.tls import common_name
+from dispatch.tls import common_name, organization
 
 log = logging.getLogger(__name__)
 
@@ -179,18 +179,24 @@ class Door:
         return response
 
     def _with_another_certificate(self, connection: ServerConnection, charger_id: str) -> Response | None:
-        """TLS has checked the certificate itself. Its CN must be the charger's serial number.
+        """TLS has checked the certificate itself. Its CN must be the charger's serial number, its O the owner's.
 
-        (1.6 security whitepaper and 2.0.1 Part 2, A00.FR.511 with A00.FR.405.) Which that is stands in
-        ``gateway.certificate_names``; for most it is the identity by which the charger dials in.
+        (1.6 security whitepaper and 2.0.1 Part 2: A00.FR.509 and A00.FR.511 say what they hold, A00.FR.404 and
+        A00.FR.405 that both are checked.) Which serial number is whose stands in ``gateway.certificate_names``; for most
+        it is the identity by which the charger dials in. Where ``depot.yaml`` names no owner the authority is his own.
         """
         encrypted = connection.transport.get_extra_info("ssl_object")
-        found = None if encrypted is None else common_name(encrypted.getpeercert())
-        expected = self.surroundings.depot.gateway.certificate_names.get(charger_id, charger_id)
-        if found == expected:
+        shown = None if encrypted is None else encrypted.getpeercert()
+        settings = self.surroundings.depot.gateway
+        expected = settings.certificate_names.get(charger_id, charger_id)
+        owner = None if settings.tls is None else settings.tls.client_organization
+        if common_name(shown) == expected and owner in {None, organization(shown)}:
             return None
-        shown = "none" if found is None else repr(found[:LONGEST_SHOWN])
-        words = f"a certificate for {shown} from {_source(connection)}, must be for {expected!r}"
+        found = " of ".join(
+            repr((name or "nobody")[:LONGEST_SHOWN]) for name in (common_name(shown), organization(shown))
+        )
+        wanted = repr(expected) + (f" of {owner!r}" if owner is not None else "")
+        words = f"a certificate for {found} from {_source(connection)}, must be for {wanted}"
         self._alarm(charger_id, WRONG_CERTIFICATE, words)
         return connection.respond(http.HTTPStatus.FORBIDDEN, "the certificate is another charger's\n")
 

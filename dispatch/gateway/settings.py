@@ -134,8 +134,10 @@ def _tls(
         return None
     try:
         return server_context(
-            certificate=folder / files.certificate,
-            key=folder / files.key,
+            pairs=[
+                KeyPair(certificate=folder / certificate, key=folder / key)
+                for certificate, key in files.pairs()
+            ],
             client_ca=folder / str(files.client_ca) if profile == 3 else None,
             now=now,
         )

@@ -280,9 +280,26 @@ class TlsKeys(Door):
 
     certificate: str = Field(min_length=1, description="Certificate of the gateway, a PEM file")
     key: str = Field(min_length=1, description="Its private key, a PEM file")
+    second_certificate: str | None = Field(
+        default=None,
+        min_length=1,
+        description="Another one for chargers that cannot use the first: RSA beside ECDSA (OCPP 2.0.1 A00.FR.318)",
+    )
+    second_key: str | None = Field(default=None, min_length=1, description="Its private key, a PEM file")
     client_ca: str | None = Field(
         default=None, description="Authority of the chargers' certificates, a PEM file"
     )
+    client_organization: str | None = Field(
+        default=None,
+        min_length=1,
+        description="O of the chargers' certificates: whoever else the authority serves stays out",
+    )
+
+    @model_validator(mode="after")
+    def _has_both(self) -> TlsKeys:
+        if (self.second_certificate is None) != (self.second_key is None):
+            raise wrong(found="only one of second_certificate and second_key", allowed="both, or none")
+        return self
 
 
 class GatewayKeys(Door):

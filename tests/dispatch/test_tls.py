@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from dispatch.tls import READ_BYTES, TlsError, common_name, server_context, spare_memory, trusting
+from dispatch.tls import READ_BYTES, KeyPair, TlsError, common_name, server_context, spare_memory, trusting
 from tests.dispatch.gateway.tls_builders import CERTIFICATE, CLIENT_CA, KEY, an_authority, write_gateway_files
 
 NOW = datetime.now(UTC)
@@ -29,8 +29,7 @@ def problems(folder: Path, *, now: datetime = NOW, client_ca: str | None = CLIEN
 
 def make(folder: Path, *, now: datetime = NOW, client_ca: str | None = CLIENT_CA) -> None:
     server_context(
-        certificate=folder / CERTIFICATE,
-        key=folder / KEY,
+        pairs=[KeyPair(certificate=folder / CERTIFICATE, key=folder / KEY)],
         client_ca=None if client_ca is None else folder / client_ca,
         now=now,
     )
@@ -131,6 +130,21 @@ def test_of_a_certificate_with_two_names_none_counts() -> None:
     assert common_name({}) is None
 
 
+def test_what_is_wrong_with_a_second_certificate_is_said_beside_the_first(tmp_path: Path) -> None:
+    pairs = [
+        KeyPair(certificate=tmp_path / f"{name}.pem", key=tmp_path / f"{name}.key") for name in ("a", "b")
+    ]
+    with pytest.raises(TlsError) as caught:
+        server_context(pairs=pairs, client_ca=None, now=NOW)
+    named = [problem.partition(":")[0] for problem in caught.value.problems]
+    assert named == [
+        "gateway.tls.certificate",
+        "gateway.tls.key",
+        "gateway.tls.second_certificate",
+        "gateway.tls.second_key",
+    ]
+
+
 def test_an_rsa_certificate_serves_as_well(tmp_path: Path) -> None:
     write_gateway_files(tmp_path)
     issued = trustme.CA(key_type=trustme.KeyType.RSA).issue_cert("localhost", key_type=trustme.KeyType.RSA)
@@ -145,7 +159,9 @@ async def test_an_encrypted_connection_reads_a_little_at_a_time_and_all_in_the_e
     monkeypatch.setattr(SSLProtocol, "max_size", SSLProtocol.max_size)
     spare_memory()
     write_gateway_files(tmp_path)
-    tls = server_context(certificate=tmp_path / CERTIFICATE, key=tmp_path / KEY, client_ca=None, now=NOW)
+    tls = server_context(
+        pairs=[KeyPair(certificate=tmp_path / CERTIFICATE, key=tmp_path / KEY)], client_ca=None, now=NOW
+    )
     received = asyncio.Future[bytes]()
 
     async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,13 @@ from dispatch.journal import Journal
 from dispatch.simulator.charge_point import Timing
 from dispatch.simulator.depot import simulate
 from tests.dispatch.gateway.station201_builders import a_mixed_depot
-from tests.dispatch.gateway.tls_builders import Shown, a_client, an_encrypted_depot
+from tests.dispatch.gateway.tls_builders import (
+    OWNER,
+    Shown,
+    a_client,
+    an_encrypted_depot,
+    with_rsa_beside_it,
+)
 from tests.dispatch.gateway_builders import (
     ChargePoint,
     a_charge_point,
@@ -104,6 +111,17 @@ async def test_another_chargers_certificate_is_turned_away_and_told(tmp_path: Pa
     journal.close()
 
 
+async def test_where_depot_yaml_names_an_owner_no_other_ones_charger_comes_in(tmp_path: Path) -> None:
+    depot = an_encrypted_depot(tmp_path, security_profile=3)
+    tls = depot.gateway.tls
+    assert tls is not None
+    owned = replace(depot.gateway, tls=replace(tls, client_organization=OWNER))
+    async with a_gateway(tmp_path, replace(depot, gateway=owned)) as gateway:
+        async with a_charge_point(gateway, tls=a_client(Shown(common_name="CP1"))) as charge_point:
+            assert (await charge_point.boot())["status"] == "Accepted"
+        assert await refused(gateway, tls=a_client(Shown(common_name="CP1", owner="the maker"))) == 403
+
+
 @pytest.mark.parametrize(
     "shown",
     [
@@ -159,6 +177,31 @@ async def test_tls_below_12_is_refused_and_12_is_served(tmp_path: Path) -> None:
             assert charge_point.socket.transport.get_extra_info("cipher")[1] == "TLSv1.2"
             assert charge_point.socket.transport.get_extra_info("compression") is None
             assert (await charge_point.boot())["status"] == "Accepted"
+
+
+@pytest.mark.parametrize(
+    "suite",
+    [
+        "ECDHE-ECDSA-AES128-GCM-SHA256",
+        "ECDHE-ECDSA-AES256-GCM-SHA384",
+        "AES128-GCM-SHA256",
+        "AES256-GCM-SHA384",
+    ],
+)
+async def test_each_suite_that_the_standard_wants_of_a_central_system_is_served(
+    tmp_path: Path, suite: str
+) -> None:
+    def only(context: ssl.SSLContext) -> None:
+        only_tls_12(context)
+        context.set_ciphers(suite)
+
+    depot = with_rsa_beside_it(tmp_path, an_encrypted_depot(tmp_path))
+    async with (
+        a_gateway(tmp_path, depot) as gateway,
+        a_charge_point(gateway, tls=with_versions(only)) as charge_point,
+    ):
+        assert charge_point.socket.transport.get_extra_info("cipher")[0] == suite
+        assert (await charge_point.boot())["status"] == "Accepted"
 
 
 @pytest.mark.parametrize("profile", [2, 3])

@@ -16,6 +16,8 @@ from optimiser.depot import Depot, TlsFiles
 from tests.dispatch.gateway_builders import a_listening_depot
 
 CERTIFICATE, KEY, CLIENT_CA = "gateway.pem", "gateway.key", "chargers-ca.pem"
+RSA_CERTIFICATE, RSA_KEY = "gateway-rsa.pem", "gateway-rsa.key"
+OWNER = "the operator"
 
 
 @cache
@@ -35,6 +37,17 @@ def write_gateway_files(
     shown.private_key_pem.write_to_path(str(folder / KEY))
     an_authority("of the chargers").cert_pem.write_to_path(str(folder / CLIENT_CA))
     return TlsFiles(certificate=CERTIFICATE, key=KEY, client_ca=CLIENT_CA)
+
+
+def with_rsa_beside_it(folder: Path, depot: Depot) -> Depot:
+    """A depot whose gateway shows an RSA certificate to those that cannot use the other one, which is ECDSA."""
+    shown = an_authority("of the gateway").issue_cert("localhost", "127.0.0.1", key_type=trustme.KeyType.RSA)
+    (folder / RSA_CERTIFICATE).write_bytes(b"".join(blob.bytes() for blob in shown.cert_chain_pems))
+    shown.private_key_pem.write_to_path(str(folder / RSA_KEY))
+    tls = depot.gateway.tls
+    assert tls is not None
+    both = replace(tls, second_certificate=RSA_CERTIFICATE, second_key=RSA_KEY)
+    return replace(depot, gateway=replace(depot.gateway, tls=both))
 
 
 def an_encrypted_depot(
@@ -57,6 +70,7 @@ class Shown:
 
     common_name: str
     authority: str = "of the chargers"
+    owner: str = OWNER
     not_after: datetime | None = None
 
 
@@ -68,7 +82,7 @@ def a_client(shown: Shown | None = None, *, trusts: str = "of the gateway") -> s
         issued = an_authority(shown.authority).issue_cert(
             f"{shown.common_name}.invalid",
             common_name=shown.common_name,
-            organization_name="the operator",
+            organization_name=shown.owner,
             not_after=shown.not_after,
         )
         issued.configure_cert(context)
