@@ -125,8 +125,10 @@ def charge_by_hand(
         ahead = None if first is None else there.get(first)
         _share_out(scene, list(there.values()), _room(scene, bounds, now), now, ahead=ahead)
         for car in there.values():
-            warmed = replace(car.state, consumed_kw=_consumed_kw(car, now))
-            car.state = advance(warmed, _limit(car), (then - now).total_seconds())
+            consumed_kw = _consumed_kw(car, now)
+            if car.power_kw > 0 or consumed_kw > 0:
+                warmed = replace(car.state, consumed_kw=consumed_kw)
+                car.state = advance(warmed, _limit(car), (then - now).total_seconds())
     return Charged(ready=frozenset(ready), missing_kwh=missing_kwh)
 
 
@@ -162,12 +164,14 @@ def _share_out(
         elif is_out_of_reach(scene, charger_id, now):
             car.power_kw = min(level_at(car.held, now), draw(car.state, UNLIMITED).power_kw)
         else:
-            mine.append(car)
+            car.power_kw = 0.0
+            if car.missing_kwh(now) > 0:
+                mine.append(car)
             continue
         room.take(car.plug, car.power_kw, car.reach.phases)
     _let_strangers_draw(scene, room, now)
     for car in sorted(mine, key=lambda car: (car is not ahead, car.slack_h(now), car.plug)):
-        wanted_kw = draw(car.state, UNLIMITED).power_kw if car.missing_kwh(now) > 0 else 0.0
+        wanted_kw = draw(car.state, UNLIMITED).power_kw
         given_kw = min(wanted_kw, room.of(car.plug, car.reach.phases))
         if given_kw < wanted_kw:
             given_kw = floor_to_step(given_kw, car.reach.step_kw)

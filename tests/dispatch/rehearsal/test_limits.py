@@ -10,9 +10,9 @@ import pytest
 
 from dispatch.rehearsal.applied import scene_of
 from dispatch.rehearsal.bounds import bounds_of
-from dispatch.rehearsal.faults import BaseLoad, Cut, Fault, Offline, Reboot, Refuses, Silent
+from dispatch.rehearsal.faults import BaseLoad, Cut, Fault, Offline, OtherPhases, Reboot, Refuses, Silent
 from dispatch.rehearsal.limits import Violation, violations
-from dispatch.rehearsal.scene import REACTION, Scene, bounds
+from dispatch.rehearsal.scene import METER_INTERVAL, REACTION, Scene, bounds
 from dispatch.rehearsal.site import Piece
 from dispatch.rehearsal.verdict import judge
 from optimiser.depot import Charger, Depot, Feeder
@@ -199,3 +199,16 @@ def test_a_connector_without_a_word_on_its_wiring_is_wired_straight() -> None:
     assert [one.limit for one in found_in(scene, CP2=amperes(scene, 16, 1))] == ["hall phase L1"]
     hall = bounds_of(scene.depot)[1:]
     assert [bound.careful_share(scene.guests[1].plug, 1) for bound in hall] == [1.0, 1.0, 1.0]
+
+
+def test_more_phases_than_anybody_knew_of_are_excused_until_a_meter_has_told() -> None:
+    """V1 has one phase by the depot's list and draws on three from 20:00 on: 2 + 11 + 5 of 15 kW.
+
+    Chargers tell their meters every 15 minutes, and an answer takes two.
+    """
+    vans = [a_van("V1", ac_phases=1), a_van("V2")]
+    depot = a_depot(vehicles=vans, transformer_limit_kw=15.0)
+    scene = scene_of(depot, a_night(depot), [OtherPhases(vehicle="V1", drawn=3)])
+    pieces = {"CP1": [level(scene, EVENING, 1, 11.0)], "CP2": [level(scene, at("19:00"), 2, 5.0)]}
+    (violation,) = found_in(scene, **pieces)
+    assert (violation.start, violation.end) == (EVENING + METER_INTERVAL + REACTION, at("21:00"))
