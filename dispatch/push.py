@@ -31,6 +31,7 @@ from dispatch.tracks import (
     Track,
     ends_pause,
     learn,
+    notice,
     recall,
     refresh_from_ledger,
     remember_refusals,
@@ -88,6 +89,7 @@ async def push(around: Surroundings, tracks: Sequence[Track], live: LiveState) -
     for track in tracks:
         recall(track)
     for _ in range(MAX_ROUNDS):
+        notice(tracks, live)
         decision = decision_now(around, tracks)
         for track in tracks:
             track.held_back = decision.held_back.get(track.place)
@@ -108,6 +110,7 @@ async def push(around: Surroundings, tracks: Sequence[Track], live: LiveState) -
             remember_refusals(track, ledger, every=timedelta(minutes=around.depot.policy.tick_minutes))
             recall(track)
         await read_back(around, touched)
+        live = await around.stations.live()  # a round takes as long as the slowest charger lets it
 
 
 def _not_refused_before(tracks: Mapping[Place, Track], write: Write) -> Write:

@@ -133,6 +133,7 @@ class Track:
             held=self.held,
             doubtful=self.doubtful,
             is_proven=self.is_proven,
+            may_hold_less=self.comparison is None or self.comparison.grade is not Grade.MATCH,
             transaction_id=self.transaction_id,
             wanted=self.wanted,
             open_layers=self._open_layers,

@@ -23,7 +23,7 @@ from dispatch.station import (
     StationProfile,
     Transaction,
 )
-from dispatch.tracks import MAX_REFUSALS, Track, begin_tracks, take_outcome
+from dispatch.tracks import MAX_REFUSALS, Track, begin_tracks, notice, take_outcome
 from dispatch.validate import Comparison, Grade
 from tests.builders import NIGHT, a_depot, a_van
 from tests.dispatch.dispatch_builders import NOW, a_plan, a_profile, a_reply, seconds
@@ -178,3 +178,20 @@ def test_what_a_charger_without_a_name_has_taught_is_known_of_it_alone(journal: 
     journal.learn(Identity(), {"kind": Lesson(value="relative", because="seen")}, charger_id="CP1", at=NOW)
     assert set(journal.ledger(since=NOW).learned(Identity(), charger_id="CP1")) == {"kind"}
     assert journal.ledger(since=NOW).learned(Identity(), charger_id="CP2") == {}
+
+
+@pytest.mark.parametrize("booted_after_s", [None, 5.0])
+@pytest.mark.parametrize("connected_after_s", [None, -60.0, 5.0])
+def test_what_was_proven_of_a_charger_that_has_gone_or_come_since_is_proven_no_more(
+    journal: Journal, booted_after_s: float | None, connected_after_s: float | None
+) -> None:
+    track = a_track(journal)
+    track.comparison = Comparison(grade=Grade.MATCH)
+    booted, connected = (
+        None if after_s is None else NOW + seconds(after_s) for after_s in (booted_after_s, connected_after_s)
+    )
+    state = ChargerState(charger_id="CP1", booted_at=booted, connected_since=connected)
+    notice([track], LiveState(now=NOW, chargers=(state,)))
+    is_the_same = (booted_after_s, connected_after_s) == (None, -60.0)
+    assert track.is_proven is is_the_same
+    assert track.is_connected is (connected_after_s is not None)

@@ -114,6 +114,7 @@ class PushUnderFaults(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.sessions = 0
+        self.loop = asyncio.new_event_loop()
         self.may_end_elsewhere = False
 
     @initialize(
@@ -201,6 +202,7 @@ class PushUnderFaults(RuleBasedStateMachine):
             self.stations.now += timedelta(seconds=1)
             tracks = self.run_tick()
         self.journal.close()
+        self.loop.close()
         if self.may_end_elsewhere:
             return
         for track in tracks:
@@ -213,7 +215,7 @@ class PushUnderFaults(RuleBasedStateMachine):
 
     def run_tick(self) -> list[Track]:
         try:
-            return asyncio.run(self._tick())
+            return self.loop.run_until_complete(self._tick())
         except BaseExceptionGroup as errors:
             if errors.split(Killed)[1] is not None:
                 raise
@@ -256,5 +258,5 @@ class PushUnderFaults(RuleBasedStateMachine):
 
 TestPushUnderFaults = PushUnderFaults.TestCase
 TestPushUnderFaults.settings = settings(
-    max_examples=200, stateful_step_count=10, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=150, stateful_step_count=10, deadline=None, suppress_health_check=list(HealthCheck)
 )
