@@ -64,6 +64,9 @@ LEASES = sa.Table(
 )
 _NEWEST = sa.select(LEASES).order_by(LEASES.c.token.desc()).limit(1)
 _NEWEST_TOKEN = sa.select(sa.func.max(LEASES.c.token))
+_HELD_STILL = (
+    sa.select(LEASES.c.token).where(LEASES.c.token == sa.bindparam("of_token")).with_for_update(read=True)
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +89,7 @@ class Leases:
         """
         try:
             with self.engine.execution_options(**WRITING).begin() as connection:
-                last = _newest(connection)
+                last = _newest(connection, to_replace=True)
                 if last is not None and _is_held(last, now) and not is_gone(last.holder):
                     goes_before = (holder.writer, last.holder.writer) == (Writer.DISPATCHER, Writer.GATEWAY)
                     if not goes_before:
@@ -127,6 +130,8 @@ def require_newest(connection: sa.Connection, token: int | None) -> None:
     """In the transaction of a write: raises :class:`LeaseLostError` if a lease newer than ``token`` was taken."""
     if token is None:
         return
+    # Whoever takes a newer one waits for the end of this write, or this write for the newer one (PostgreSQL).
+    connection.execute(_HELD_STILL, {"of_token": token})
     newest = connection.scalar(_NEWEST_TOKEN)
     if newest != token:
         raise LeaseLostError(f"the lease {token} was lost: {newest} was taken after it")
@@ -136,8 +141,8 @@ def _is_held(lease: Lease, now: datetime) -> bool:
     return lease.ended_at is None and now < lease.until
 
 
-def _newest(connection: sa.Connection) -> Lease | None:
-    row = connection.execute(_NEWEST).one_or_none()
+def _newest(connection: sa.Connection, *, to_replace: bool = False) -> Lease | None:
+    row = connection.execute(_NEWEST.with_for_update() if to_replace else _NEWEST).one_or_none()
     if row is None:
         return None
     holder = Holder(writer=Writer(row.writer), host=row.host, process_id=row.process_id, words=row.words)

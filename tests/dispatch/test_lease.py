@@ -16,7 +16,7 @@ import pytest
 
 from dispatch.api import ApiStations
 from dispatch.evidence import Layer
-from dispatch.journal import Journal
+from dispatch.journal import Journal, open_journal
 from dispatch.lease import LASTING, holding, this_process
 from dispatch.push import together
 from dispatch.station import LeaseLostError, Outcome, ProfileFilter
@@ -30,8 +30,8 @@ MINUTE = timedelta(minutes=1)
 
 
 @pytest.fixture
-def journal(tmp_path: Path) -> Iterator[Journal]:
-    journal = a_journal(tmp_path)
+def journal(store_url: str, tmp_path: Path) -> Iterator[Journal]:
+    journal = open_journal(store_url, tmp_path)
     yield journal
     journal.close()
 
@@ -155,9 +155,8 @@ def a_worker(folder: Path, *, lasting_s: float) -> Iterator[Worker]:
             process.kill()
 
 
-def test_a_process_that_was_paused_cannot_write_once_another_one_has_begun(
-    tmp_path: Path, journal: Journal
-) -> None:
+def test_a_process_that_was_paused_cannot_write_once_another_one_has_begun(tmp_path: Path) -> None:
+    journal = a_journal(tmp_path)
     with a_worker(tmp_path, lasting_s=0.5) as paused:
         assert paused.says() == "holds"
         paused.write()
@@ -172,6 +171,7 @@ def test_a_process_that_was_paused_cannot_write_once_another_one_has_begun(
         assert paused.says() == f"lost: the lease 1 was lost: {second} was taken after it"
     begin(journal, second)
     assert len(journal.commands()) == 2
+    journal.close()
 
 
 def test_a_process_finds_out_who_is_at_work_and_follows_at_once_when_that_one_is_killed(
