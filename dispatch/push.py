@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
-from functools import partial
+from functools import cached_property, partial
 
 from dispatch.composite import effective
 from dispatch.decide import Decision, Room, Write, decide, edges_of, pending
@@ -27,6 +27,7 @@ from dispatch.station import (
     StationsUnreachableError,
 )
 from dispatch.store.ledger import Ledger
+from dispatch.together import Together
 from dispatch.tracks import (
     Track,
     ends_pause,
@@ -64,6 +65,11 @@ class Surroundings:
     journal: Journal
     stations: Stations
     clock: Callable[[], datetime]
+
+    @cached_property
+    def together(self) -> Together:
+        """How chargers that are written to at the same time share a transaction of the journal."""
+        return Together(self.journal)
 
     @property
     def night(self) -> date:
@@ -234,12 +240,14 @@ async def _send_all(around: Surroundings, tracks: Mapping[Place, Track], writes:
 
 
 async def _send(around: Surroundings, place: Place, wanted: LayerProfile) -> Reply:
-    command_id = around.journal.begin_command(
-        night=around.night,
-        at=around.clock(),
-        charger_id=place.charger_id,
-        layer=wanted.layer,
-        profile=wanted.profile,
+    command_id = await around.together.write(
+        lambda journal: journal.begin_command(
+            night=around.night,
+            at=around.clock(),
+            charger_id=place.charger_id,
+            layer=wanted.layer,
+            profile=wanted.profile,
+        )
     )
     reply = await around.stations.set_profile(place.charger_id, wanted.profile)
     verdict = {Outcome.ACCEPTED: Verdict.CONFIRMED, Outcome.REFUSED: Verdict.CONTRADICTED}
@@ -254,7 +262,9 @@ async def _send(around: Surroundings, place: Place, wanted: LayerProfile) -> Rep
         message_id=reply.message_id,
         command_id=command_id,
     )
-    around.journal.finish_command(command_id, reply, evidence=[evidence])
+    await around.together.write(
+        lambda journal: journal.finish_command(command_id, reply, evidence=[evidence])
+    )
     return reply
 
 

@@ -141,16 +141,15 @@ def differences(
 ) -> tuple[Difference, ...]:
     """Where two step functions differ by more than what they are told in leaves open, equal neighbours merged.
 
-    Stretches no longer than the time tolerance are passed over.
+    Stretches no longer than the time tolerance are passed over. Both are in ascending order.
     """
     found: list[Difference] = []
     edges = sorted({begin, *(s.start for s in (*sent, *said) if begin < s.start < end), end})
-    for start, following in pairwise(edges):
-        if following - start <= TIME_TOLERANCE:
-            continue
-        middle = start + (following - start) / 2
-        one, other = _limit_in(sent, middle), _limit_in(said, middle)
-        excess = _excess(one, other, wiring)
+    stretches = [(start, end) for start, end in pairwise(edges) if end - start > TIME_TOLERANCE]
+    middles = [start + (end - start) / 2 for start, end in stretches]
+    limits = zip(_limits_at(sent, middles), _limits_at(said, middles), strict=True)
+    for (start, following), (one, other) in zip(stretches, limits, strict=True):
+        excess = 0.0 if one == other else _excess(one, other, wiring)
         if excess == 0:
             continue
         new = Difference(start=start, end=following, sent=one, said=other, is_higher=excess > 0)
@@ -211,10 +210,16 @@ def shown_segments(schedule: CompositeSchedule) -> list[Segment]:
     ] + [Segment(start=end, end=None, limit=None)]
 
 
-def _limit_in(segments: Sequence[Segment], instant: datetime) -> Limit | None:
-    found = (s for s in segments if s.start <= instant and (s.end is None or instant < s.end))
-    segment = next(found, None)
-    return None if segment is None else segment.limit
+def _limits_at(segments: Sequence[Segment], instants: Sequence[datetime]) -> list[Limit | None]:
+    """The limit at each of the instants; both in ascending order."""
+    limits: list[Limit | None] = []
+    left = iter(segments)
+    segment = next(left, None)
+    for instant in instants:
+        while segment is not None and segment.end is not None and segment.end <= instant:
+            segment = next(left, None)
+        limits.append(None if segment is None or instant < segment.start else segment.limit)
+    return limits
 
 
 def _excess(sent: Limit | None, said: Limit | None, wiring: Wiring) -> float:
