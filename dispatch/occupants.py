@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -19,19 +18,14 @@ EARLIEST = timedelta(hours=1)
 """Who comes longer before a planned visit and is not known is a stranger."""
 TELEMATICS_OLDEST = timedelta(minutes=30)
 """For how long telematics are believed where a vehicle stands."""
-NOTHING_KW = 0.1
-"""A vehicle that draws less does not charge. [kW]"""
-FULL_PERCENT = 99.0
-"""A vehicle that is so full has a reason to draw nothing. [%]"""
-AWAKE_WITHIN = timedelta(minutes=2)
-"""A vehicle that has not begun to draw so long after it may is asleep."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Occupant:
     """A vehicle in a running transaction. ``visit`` is its planned one here, None where it was not expected.
 
-    ``soc_percent`` is what the charger has told since the transaction began, None where it has not.
+    ``soc_percent`` is what the charger has told since the transaction began, None where it has not. ``is_sure``: not so
+    where a tag was shown that nobody knows, and the vehicle is only the one that was to come.
     """
 
     place: Place
@@ -39,6 +33,7 @@ class Occupant:
     transaction: Transaction
     visit: PlannedVisit | None = None
     soc_percent: float | None = None
+    is_sure: bool = True
 
 
 def occupants(depot: Depot, plan: Plan, live: LiveState) -> dict[Place, Occupant]:
@@ -76,6 +71,7 @@ def occupants(depot: Depot, plan: Plan, live: LiveState) -> dict[Place, Occupant
                 transaction=transaction,
                 visit=visit,
                 soc_percent=_soc_percent(state, transaction),
+                is_sure=place in told or not transaction.id_tag,
             )
     return found
 
@@ -90,35 +86,18 @@ def strangers(depot: Depot, plan: Plan, live: LiveState) -> list[Place]:
     ]
 
 
-def is_asleep(occupant: Occupant, plan: Plan, live: LiveState) -> bool:
-    """Whether a vehicle draws nothing although its plan has let it for some time, and is not full.
-
-    By the last reading of its meter, if that was taken in this transaction.
-    """
-    place, visit = occupant.place, occupant.visit
-    meter = live.charger(place.charger_id).connector(place.connector_id).meter
-    if visit is None or meter is None or meter.power_kw is None or meter.power_kw > NOTHING_KW:
-        return False
-    if occupant.soc_percent is not None and occupant.soc_percent >= FULL_PERCENT:
-        return False
-    settled = meter.at - AWAKE_WITHIN
-    if settled < max(occupant.transaction.started_at, plan.created_at):
-        return False
-    steps = {math.floor(plan.horizon.position(at)) for at in (settled, meter.at)}
-    return all(0 <= step < plan.horizon.steps and visit.power_kw[step] > 0 for step in steps)
-
-
 def wirings(depot: Depot, there: Mapping[Place, Occupant]) -> dict[Place, Wiring]:
-    """How limits count on every connector, for the vehicles that are known to stand there."""
+    """How limits count on every connector, for the vehicles that are sure to stand there."""
     found: dict[Place, Wiring] = {}
     for charger, connector in depot.connectors():
         place = Place(charger.id, connector.id)
         occupant = there.get(place)
+        is_known = occupant is not None and occupant.is_sure and not connector.is_dc
         found[place] = Wiring(
             place=place,
             connector=connector,
             voltage_v=depot.site.voltage_v,
-            vehicle_phases=None if occupant is None or connector.is_dc else occupant.vehicle.ac_phases,
+            vehicle_phases=occupant.vehicle.ac_phases if occupant is not None and is_known else None,
         )
     return found
 

@@ -53,20 +53,23 @@ def periods_of(power_kw: FloatArray) -> IntArray:
     return changes + 1
 
 
-def few_periods(problem: Problem, power_kw: FloatArray, max_periods: IntArray) -> FloatArray:
+def few_periods(
+    problem: Problem, power_kw: FloatArray, max_periods: IntArray, *, swapping: bool = True
+) -> FloatArray:
     """Set-points (V, T) with at most ``max_periods`` (V,) ≥ 1 periods each, counted over the whole night.
 
     ``power_kw`` (V, T) are set-points within the limits, and so is the result; no peak is higher than one that is
     paid for already. Visits of one connector share what its charger can hold. Who has few enough periods changes
     only to make room for others. The others get what they had or needed, whichever is less, as far as their periods
-    and everybody's limits allow, and the least money for it.
+    and everybody's limits allow, and the least money for it. Without ``swapping`` nobody makes room for others: a small
+    part of the time, and a little more is left behind where many have too many periods.
     """
     night = _Night(problem, power_kw, max_periods)
     tight = np.flatnonzero(periods_of(power_kw) > max_periods)
     # Who has the fewest steps to go to comes first.
     for row in tight[np.argsort(night.levels.usable[tight].sum(axis=1), kind="stable")].tolist():
         night.replan(row)
-    for row in tight.tolist():
+    for row in tight.tolist() if swapping else ():
         night.change_places(row)
     return night.power_kw
 

@@ -52,15 +52,18 @@ class Decision:
         )
 
 
-def decide(problem: Problem, *, branching: bool = True) -> Decision:
-    """The optimum of a problem in set-points; see :func:`~optimiser.setpoints.set_points`."""
+def decide(problem: Problem, *, branching: bool = True, swapping: bool = True) -> Decision:
+    """The optimum of a problem in set-points; see :func:`~optimiser.setpoints.set_points`.
+
+    ``swapping``: see :func:`~optimiser.compression.few_periods`.
+    """
     began_s = time.perf_counter()
     program = LinearProgram(problem)
     power_kw = set_points(problem, program, program.solve(), branching=branching)
     unheld_kwh = 0.0
     if (periods_of(power_kw) > problem.max_periods).any():
         free_kwh = problem.shortfall_kwh(power_kw).sum()
-        power_kw = few_periods(problem, power_kw, problem.max_periods)
+        power_kw = few_periods(problem, power_kw, problem.max_periods, swapping=swapping)
         unheld_kwh = float(problem.shortfall_kwh(power_kw).sum() - free_kwh)
     return Decision(
         problem=problem,

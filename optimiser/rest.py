@@ -182,7 +182,7 @@ class Rest:
         is_free[sorted(free)] = True
         power_kw, decision = self.planned_kw.copy(), None
         if is_free.any():
-            decision = decide(self.problem.beside(self.planned_kw, is_free), branching=False)
+            decision = decide(self.problem.beside(self.planned_kw, is_free), branching=False, swapping=False)
             power_kw[is_free] = decision.power_kw
         return Solved(power_kw=power_kw, free=is_free, harm_kwh=self.harm_kwh(power_kw), decision=decision)
 

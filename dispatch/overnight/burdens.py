@@ -1,21 +1,35 @@
-"""What connectors may draw that cannot be brought to what is planned for them, and what they give for sure. Pure."""
+"""Connectors that do not do what is planned for them: the most they may draw, what they surely give, who sleeps. Pure."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import numpy as np
 
+from dispatch.composite import effective
 from dispatch.decide import edges_of, exposures
+from dispatch.evidence import Verdict
 from dispatch.safety import Exposure, Place, exposure
-from dispatch.station import Outcome
+from dispatch.station import LiveState, Outcome
 from dispatch.store.ledger import Ledger
 from dispatch.tracks import Track
 from optimiser.horizon import FloatArray, Horizon
 from optimiser.plan import Plan
+
+NOTHING_KW = 0.1
+"""A vehicle that draws less does not charge. [kW]"""
+
+FULL_PERCENT = 99.0
+"""A vehicle that is so full has a reason to draw nothing. [%]"""
+
+AWAKE_WITHIN = timedelta(minutes=2)
+"""A vehicle that has not begun to draw so long after it may is asleep."""
+
+CLOCKS_DIFFER = timedelta(minutes=1)
+"""Meters are read at the quarter of an hour, when limits change, by clocks that are not quite the same."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,18 +41,44 @@ class Burdens:
 
 
 def known_to_fail(tracks: Sequence[Track], ledger: Ledger) -> frozenset[Place]:
-    """Connectors to which nothing can be written now, or that have refused or not answered what they need.
+    """Connectors to which nothing can be written now, or of which the last that was written has proven nothing.
 
     Others that nothing is proven of, as on the first day, are about to be written to.
     """
 
     def fails(track: Track) -> bool:
-        charger_id = track.charger.id
+        charger_id, seen = track.charger.id, ledger.seen(*track.place)
         is_deaf = not track.is_connected or not track.base.smart_charging
         is_deaf = is_deaf or track.is_overdrawn or track.is_rewritten_in_vain
-        return is_deaf or bool(ledger.refused(charger_id) or ledger.unanswered(charger_id))
+        is_in_doubt = seen is not None and seen.verdict is not Verdict.CONFIRMED
+        return is_deaf or is_in_doubt or bool(ledger.refused(charger_id) or ledger.unanswered(charger_id))
 
     return frozenset(track.place for track in tracks if fails(track))
+
+
+def asleep(tracks: Sequence[Track], live: LiveState) -> frozenset[Place]:
+    """Connectors whose vehicle draws nothing although what they hold has let it for some time."""
+
+    def sleeps(track: Track) -> bool:
+        state = live.charger(track.place.charger_id).connector(track.place.connector_id)
+        meter, transaction = state.meter, state.transaction
+        if meter is None or meter.power_kw is None or meter.power_kw > NOTHING_KW or transaction is None:
+            return False
+        if meter.soc_percent is not None and meter.soc_percent >= FULL_PERCENT:
+            return False
+        since = meter.at - AWAKE_WITHIN
+        if (
+            not track.is_proven
+            or track.held_since is None
+            or since < max(track.held_since, transaction.started_at)
+        ):
+            return False
+        until = meter.at + CLOCKS_DIFFER
+        allowed = effective(track.held, transaction_id=track.transaction_id, start=since, end=until)
+        lowest_kw = min(track.wiring.draw(segment.limit).kw for segment in allowed)
+        return lowest_kw > NOTHING_KW
+
+    return frozenset(track.place for track in tracks if sleeps(track))
 
 
 def burdens_of(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from dispatch.floors import floors
-from dispatch.occupants import Occupant, is_asleep, occupants, strangers
+from dispatch.occupants import Occupant, occupants, strangers
 from dispatch.overnight.base_load import believed_base_load_kw
 from dispatch.overnight.burdens import Burdens
 from dispatch.safety import Place
@@ -58,12 +58,12 @@ def gather(
     depot: Depot,
     night: Night,
     *,
-    seen: LiveState | None = None,
     burdens: Burdens | None = None,
+    asleep: Collection[Place] = (),
 ) -> Facts:
     """The facts with a new plan, where the old one passes a limit of now or somebody would otherwise be short. Pure.
 
-    ``seen`` has the meters as they were read, ``burdens`` are beside what chargers draw that obey.
+    ``burdens`` are what chargers may draw that do not obey, ``asleep`` those whose vehicles draw nothing.
     """
     plan, live = before.stored or before.plan, before.live
     burdens = _with_strangers(depot, plan, live, burdens or Burdens())
@@ -77,7 +77,7 @@ def gather(
             depot,
             tonight,
             plan,
-            _vehicles(plan, before.there, seen or live),
+            _vehicles(before.there, asleep),
             now=live.now,
             vacant=_vacant(depot, live),
             surely_kw=_by_connector(burdens.surely_kw),
@@ -117,7 +117,7 @@ def _with_limits(plan: Plan, night: Night) -> Plan:
     return replace(plan, site=site)
 
 
-def _vehicles(plan: Plan, there: Mapping[Place, Occupant], seen: LiveState) -> list[LiveVehicle]:
+def _vehicles(there: Mapping[Place, Occupant], asleep: Collection[Place]) -> list[LiveVehicle]:
     return [
         LiveVehicle(
             charger_id=place.charger_id,
@@ -125,7 +125,7 @@ def _vehicles(plan: Plan, there: Mapping[Place, Occupant], seen: LiveState) -> l
             vehicle_id=occupant.vehicle.id,
             soc_percent=occupant.soc_percent,
             since=occupant.transaction.started_at,
-            is_asleep=is_asleep(occupant, plan, seen),
+            is_asleep=place in asleep,
         )
         for place, occupant in there.items()
     ]

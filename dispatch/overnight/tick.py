@@ -17,7 +17,7 @@ from dispatch.journal import Journal
 from dispatch.kept import Recent, kept
 from dispatch.layers import Target
 from dispatch.occupants import occupants, wirings, with_overrides
-from dispatch.overnight.burdens import burdens_of, known_to_fail
+from dispatch.overnight.burdens import asleep, burdens_of, known_to_fail
 from dispatch.overnight.facts import Facts, gather, looked
 from dispatch.overnight.looking import is_time_to_look, look, look_last, silent_chargers
 from dispatch.overnight.metering import distrust_overdrawn, metered, with_socs
@@ -68,8 +68,9 @@ async def tick(
     )
     await look(around, tracks, is_whole=is_whole)
     burdens = burdens_of(plan, tracks, ledger, now=around.clock(), among=known_to_fail(tracks, ledger))
+    sleeping = asleep(tracks, live)
     for attempt in range(MOST_PLANS):
-        before, facts = facts, gather(facts, depot, night, seen=live, burdens=burdens)
+        before, facts = facts, gather(facts, depot, night, burdens=burdens, asleep=sleeping)
         if facts.plan is not before.plan:
             journal.save_plan(facts.plan, kind="replan")
             around = replace(around, plan=facts.plan)
@@ -96,7 +97,7 @@ async def preview(
     ledger = ledger_at(journal, live.now)
     by_now = _by_now(depot, plan, live, ledger)
     facts = looked(depot, night, plan, journal.base_plan(plan.night) or plan, by_now)
-    facts = gather(facts, depot, night, seen=live)
+    facts = gather(facts, depot, night)
     around = surroundings(depot, facts, journal=journal, stations=stations)
     return assumed_writes(around, tracks_of(around, facts, ledger))
 

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from dispatch.floors import targets
 from dispatch.layers import Target
-from dispatch.occupants import occupants, wirings, with_overrides
+from dispatch.occupants import occupants, strangers, wirings, with_overrides
 from dispatch.safety import Place
 from dispatch.station import (
     ChargerState,
@@ -16,6 +16,7 @@ from dispatch.station import (
     Purpose,
     StationProfile,
     Transaction,
+    VehicleReading,
 )
 from tests.builders import a_depot, a_night, a_van, a_visit, at
 from tests.dispatch.dispatch_builders import a_plan, a_profile, seconds
@@ -64,6 +65,37 @@ def test_an_unknown_tag_is_taken_for_the_planned_visit_while_it_is_due() -> None
         assert occupants(DEPOT, PLAN, a_live_state(id_tag=id_tag))[CP2].vehicle.id == "V2"
     assert occupants(DEPOT, PLAN, a_live_state(id_tag=None, now=at("17:00"))) == {}
     assert occupants(DEPOT, PLAN, a_live_state(id_tag=None, now=at("08:00"))) == {}
+
+
+def test_who_shows_an_unknown_tag_long_before_the_planned_visit_is_a_stranger() -> None:
+    early = a_live_state(id_tag="SOMEBODY", now=at("20:00"))
+    visits = [a_visit("V1"), a_visit("V2", charger_id="CP2", arrival="19:30")]
+    plan = a_plan(DEPOT, a_night(DEPOT, visits=visits))
+    assert occupants(DEPOT, plan, early) == {}
+    assert strangers(DEPOT, plan, early) == [CP2]
+    assert strangers(DEPOT, PLAN, early) == []
+
+
+def test_a_vehicle_that_stands_elsewhere_is_not_taken_for_who_stands_in_its_bay() -> None:
+    elsewhere, here = a_live_state(id_tag="TAG-V2", charger_id="CP1"), a_live_state(id_tag=None)
+    both = here.model_copy(update={"chargers": (*elsewhere.chargers, *here.chargers)})
+    assert {place: one.vehicle.id for place, one in occupants(DEPOT, PLAN, both).items()} == {CP1: "V2"}
+    assert strangers(DEPOT, PLAN, both) == [CP2]
+
+
+def test_telematics_tell_a_vehicle_where_no_tag_does() -> None:
+    told = VehicleReading(vehicle_id="V1", at=at("19:50"), soc_percent=30, charger_id="CP2", connector_id=1)
+    live = a_live_state(id_tag=None).model_copy(update={"vehicles": (told,)})
+    assert occupants(DEPOT, PLAN, live)[CP2].vehicle.id == "V1"
+    old = told.model_copy(update={"at": at("17:50")})
+    before = a_live_state(id_tag=None).model_copy(update={"vehicles": (old,)})
+    assert occupants(DEPOT, PLAN, before)[CP2].vehicle.id == "V2"
+
+
+def test_who_shows_a_tag_that_nobody_knows_counts_on_every_phase() -> None:
+    found = wirings(DEPOT, occupants(DEPOT, PLAN, a_live_state(id_tag="SOMEBODY")))
+    assert found[CP2].vehicle_phases is None
+    assert wirings(DEPOT, occupants(DEPOT, PLAN, a_live_state(id_tag=None)))[CP2].vehicle_phases == 1
 
 
 def test_a_soc_counts_only_if_it_was_told_in_this_transaction() -> None:
