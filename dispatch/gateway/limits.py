@@ -24,9 +24,10 @@ processor, and the log."""
 SOCKETS = Rate(burst=20, per_s=0.2)
 """New sockets of one charger. Real ones come back within 1 to 60 s, some three times within ten; a flapping line gets
 one each 5 s."""
-FRAMES = Rate(burst=400, per_s=5.0)
+FRAMES = Rate(burst=200, per_s=5.0)
 """Frames that are taken from one charger, each counted as 1 and 1 more for every :data:`BYTES_PER_FRAME`. A charger
-that comes back replays the readings of hours: 400 are taken at once, the rest while it waits for its answers."""
+that comes back replays the readings of hours: 200 are taken at once, the rest as fast as ten chargers speak. A hundred
+that flood the gateway at once cost it eight seconds of a core, and then a fifth of one."""
 BYTES_PER_FRAME = 16 * 1024
 ALARMS = Rate(burst=1, per_s=1 / 60)
 """Events of one kind about one charger that the gateway itself puts into the journal."""
