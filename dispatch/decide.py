@@ -218,14 +218,21 @@ class _Load:
         self._rooms = rooms
         self._exposures = {place: view.now for place, view in views.items()}
         self._totals = [worst_case(room.bottleneck, self._exposures) for room in rooms]
+        self._above: dict[Place, list[int]] = {place: [] for place in views}
+        for number, room in enumerate(rooms):
+            for place in room.bottleneck.places:
+                self._above[place].append(number)
 
     def take(self, view: _View, profiles: Sequence[LayerProfile]) -> bool:
         """Count new profiles in, if they raise nothing above a limit with any outcome; else change nothing."""
         if any(misfit.any() for _, _, misfit in self._misfits(view, profiles)):
             return False
         place = view.holding.place
-        self._exposures[place] = self._exposures[place].at_least(view.during(profiles))
-        self._totals = [worst_case(room.bottleneck, self._exposures) for room in self._rooms]
+        before = self._exposures[place]
+        later = self._exposures[place] = before.at_least(view.during(profiles))
+        for number in self._above[place]:
+            measure = self._rooms[number].bottleneck.measure
+            self._totals[number] = self._totals[number] + later.measured(measure) - before.measured(measure)
         return True
 
     def obstacle(self, view: _View, profiles: Sequence[LayerProfile], *, zone: ZoneInfo) -> HeldBack:
@@ -281,9 +288,8 @@ class _Load:
         """What a connector may be given: all that the others leave, and never less than it surely has."""
         allowed = {"kw": np.full(len(view.instants), np.inf), "a": np.full(len(view.instants), np.inf)}
         place = view.holding.place
-        for room, total in zip(self._rooms, self._totals, strict=True):
-            if place not in room.bottleneck.places:
-                continue
+        for number in self._above[place]:
+            room, total = self._rooms[number], self._totals[number]
             measure = room.bottleneck.measure
             left = room.allowed - (total - self._exposures[place].measured(measure))
             if not view.holding.is_proven:  # it counts at full power before and after: all or nothing
@@ -299,11 +305,11 @@ class _Load:
         before = self._exposures[place]
         rises = view.rises(profiles)
         later = before.at_least(view.during(profiles))
-        for room, total in zip(self._rooms, self._totals, strict=True):
-            if place in room.bottleneck.places:
-                measure = room.bottleneck.measure
-                new_total = total - before.measured(measure) + later.measured(measure)
-                yield room, new_total, rises & (new_total > room.allowed + SLACK)
+        for number in self._above[place]:
+            room = self._rooms[number]
+            measure = room.bottleneck.measure
+            new_total = self._totals[number] - before.measured(measure) + later.measured(measure)
+            yield room, new_total, rises & (new_total > room.allowed + SLACK)
 
 
 def _is_held(holding: Holding, wanted: LayerProfile, *, now: datetime) -> bool:

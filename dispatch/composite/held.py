@@ -134,6 +134,10 @@ def profile_edges(profile: StationProfile, *, since: datetime | None = None) -> 
 
     They count ``since`` an instant, else from the profile's start; the others are told whenever they are.
     """
+    return set(_first_edges(profile) if since is None else _edges(profile, since))
+
+
+def _edges(profile: StationProfile, since: datetime | None) -> set[datetime]:
     origin = profile.start if since is None else since
     offsets = {period.start_s for period in profile.periods} | {0}
     offsets |= set() if profile.duration_s is None else {profile.duration_s}
@@ -160,6 +164,11 @@ def equivalent(one: StationProfile, other: StationProfile, *, since: datetime) -
         return effective((profile,), transaction_id=profile.transaction_id, start=since)
 
     return place(one) == place(other) and (_is_same(one, other) or steps(one) == steps(other))
+
+
+@kept(KEPT)
+def _first_edges(profile: StationProfile) -> frozenset[datetime]:
+    return frozenset(_edges(profile, None))
 
 
 @kept(KEPT)
