@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from dispatch.composite import effective
@@ -19,6 +20,8 @@ METER_WAIT_S = 10.0
 FRESH = timedelta(minutes=20)
 """How old a SoC may be before it is asked for: meters come every quarter of an hour, and what a vehicle has taken
 since then is reckoned."""
+CHARGING = frozenset({"Charging", "SuspendedEV", "SuspendedEVSE"})
+"""Status of a connector in a session (OCPP 1.6 §4.9), whether anybody was told of that or not."""
 CLOCK_GRAIN = timedelta(seconds=1)
 """Chargers tell whole seconds, cut off."""
 
@@ -123,25 +126,32 @@ async def _read_meters(
 
 
 def metered_now(around: Surroundings, track: Track, live: LiveState) -> Finding | None:
-    """What the connector's meter says; None where no transaction runs or no limit was accepted."""
+    """What the connector's meter says; None where nothing is charged as far as is known, or no limit was accepted.
+
+    A charger may charge without a session that anybody was told of: then what holds for sessions to come holds.
+    """
     state = live.charger(track.place.charger_id).connector(track.place.connector_id)
-    if track.transaction_id is None or state.transaction is None or not track.held:
+    is_unknown = state.transaction is None and state.status in CHARGING and state.meter is not None
+    is_known = track.transaction_id is not None and state.transaction is not None
+    if not track.held or not (is_known or is_unknown):
         return None
     reading, settle_s = state.meter, _settle_s(around, track)
-    begin = state.transaction.started_at if reading is None else reading.at - timedelta(seconds=settle_s)
-    return judge_meter(
+    end = live.now if reading is None else reading.at
+    begin = end - timedelta(seconds=settle_s)
+    found = judge_meter(
         reading,
         effective(
             track.held,
-            transaction_id=track.transaction_id,
+            transaction_id=None if is_unknown else track.transaction_id,
             start=begin,
-            end=None if reading is None else reading.at + CLOCK_GRAIN,
+            end=end + CLOCK_GRAIN,
         ),
         held_since=track.held_since,
         settle_s=settle_s,
         wiring=track.wiring,
         zone=around.plan.horizon.zone,
     )
+    return replace(found, sentence=f"{found.sentence}, and no session is known") if is_unknown else found
 
 
 def _settle_s(around: Surroundings, track: Track) -> int:

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from dispatch.evidence import Rung, Verdict
-from dispatch.layers import lost_kwh
 from dispatch.overnight.facts import Facts
+from dispatch.overnight.losses import losses_of
 from dispatch.push import Surroundings
 from dispatch.report import NightReport, Row
 from dispatch.safety import Place
@@ -16,8 +16,6 @@ from dispatch.tracks import Track
 from dispatch.validate import Finding
 
 LEFT_ALONE = "does not answer: it is asked again at the next tick by the clock"
-LOSS_WORTH_SAYING_KWH = 0.05
-"""A plan that loses less than this to a charger's number of periods is not worth a sentence. [kWh]"""
 
 
 def report_of(
@@ -38,7 +36,7 @@ def report_of(
         is_outdated=facts.is_outdated,
         is_reachable=is_reachable,
         was_refused=bool(held_back) and not sent and not has_plan,
-        notes=(*facts.notes, *_losses(tracks)),
+        notes=(*facts.notes, *(one for track in tracks for one in losses_of(track.target, track.known))),
     )
 
 
@@ -122,12 +120,3 @@ def _pauses(track: Track, now: datetime) -> bool:
     """Whether a session that runs is to stop and go on later."""
     ahead = [period.limit_kw > 0 for period in track.target.plan.periods if period.end > now]
     return track.transaction_id is not None and False in ahead and True in ahead[ahead.index(False) :]
-
-
-def _losses(tracks: Sequence[Track]) -> list[str]:
-    lost = {track.place: lost_kwh(track.target, track.base) for track in tracks}
-    return [
-        f"{place}: {kwh:.1f} kWh of its plan do not fit into the periods that the charger takes"
-        for place, kwh in lost.items()
-        if kwh >= LOSS_WORTH_SAYING_KWH
-    ]
