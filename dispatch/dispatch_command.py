@@ -20,10 +20,11 @@ from dispatch import report
 from dispatch.decide import Write
 from dispatch.journal import Journal
 from dispatch.overnight import preview, tick
+from dispatch.overnight.base_load import SiteWatch
 from dispatch.overnight.loop import Loop, Pace
 from dispatch.profiles_json import payload_document
 from dispatch.site import Site
-from dispatch.station import LeaseLostError
+from dispatch.station import LeaseLostError, LiveState
 from optimiser.cli import AsJson, ExitCode, Folder
 from optimiser.depot import Depot
 from optimiser.inputs import InputError, load_folder, night_containing
@@ -119,6 +120,7 @@ async def _again_and_again(
                         stop=stop,
                         say=terminal.say,
                         crashed=nights.crashed,
+                        watched=nights.watched,
                     )
                     await loop.run()
             except LeaseLostError as lost:  # it was paused for long; now the other one has to be done
@@ -143,6 +145,7 @@ class _Nights:
     ticks: int = 0
     crashes: int = 0
     last: report.NightReport | None = None
+    _watch: SiteWatch = field(default_factory=SiteWatch)
     _read: tuple[Depot, Night] | None = None
     _said: set[str] = field(default_factory=set)
 
@@ -160,6 +163,10 @@ class _Nights:
         _prune(journal, depot, self.last)
         for line in report.summary(self.last):
             self.say(line)
+
+    def watched(self, live: LiveState) -> object:
+        """What the site's meter shows that calls for a tick."""
+        return self._watch.looked(live, None if self.last is None else self.last.plan)
 
     def crashed(self, error: BaseException) -> None:
         """Tell what a tick ended by; the next one may go well. Bad input before the first tick ends the loop."""
