@@ -155,11 +155,13 @@ def _share_out(
 ) -> None:
     """Give power to those who are there: first what nobody decides, then to who has the least slack."""
     mine: list[_Car] = []
+    _keep_clear_of_the_ungoverned(scene, room)
     for car in there:
         charger_id = car.plug.charger_id
         if charger_id in scene.ungoverned:
             car.power_kw = draw(car.state, UNLIMITED).power_kw
-        elif _is_restarting(scene, charger_id, now):
+            continue
+        if _is_restarting(scene, charger_id, now):
             car.power_kw = 0.0
         elif is_out_of_reach(scene, charger_id, now):
             car.power_kw = min(level_at(car.held, now), draw(car.state, UNLIMITED).power_kw)
@@ -177,6 +179,14 @@ def _share_out(
             given_kw = floor_to_step(given_kw, car.reach.step_kw)
         car.power_kw = given_kw if given_kw >= min(car.reach.min_kw, wanted_kw) else 0.0
         room.take(car.plug, car.power_kw, car.reach.phases)
+
+
+def _keep_clear_of_the_ungoverned(scene: Scene, room: _Room) -> None:
+    """A charger that nothing is proven of counts at full power, whatever stands there: so it must, to be safe."""
+    for charger, connector in scene.depot.connectors():
+        if charger.id in scene.ungoverned:
+            full_kw = connector.full_power_kw(scene.depot.site.voltage_v)
+            room.take(Plug(charger.id, connector.id), full_kw, connector.phases)
 
 
 def _let_strangers_draw(scene: Scene, room: _Room, now: datetime) -> None:

@@ -146,12 +146,18 @@ def test_the_worst_night_comes_first_and_a_kept_promise_not_at_all() -> None:
     assert [night.number for night in worst_of(judged)] == [3, 2, 1]
 
 
-def test_a_reproduction_has_only_the_faults_that_it_needs() -> None:
+def test_a_reproduction_has_only_the_faults_that_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
     """The building's jump passes the limit; who is late or absent has no part in it."""
     depot, night, plan = a_planned_night()
     jump = BaseLoad(at=time(0, 15), kw=20, minutes=400)
     faults = [Absent(vehicle="V3"), jump, Late(vehicle="V1", minutes=10)]
-    assert smallest(Setting(depot=depot, night=night, plan=plan), faults) == (jump,)
+
+    def tried_by_hand(_: Setting, faults: Sequence[Fault]) -> Verdict:
+        return a_verdict(excess_kw=1.0 if jump in faults else 0.0)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("dispatch.rehearsal.reproduction.tried", tried_by_hand)
+        assert smallest(Setting(depot=depot, night=night, plan=plan), faults) == (jump,)
 
 
 def test_a_night_is_made_small_by_so_many_trials_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:

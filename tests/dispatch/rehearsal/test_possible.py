@@ -232,8 +232,13 @@ def test_who_does_not_come_leaves_its_power_to_others() -> None:
     assert (verdict.ready, verdict.ready_possible) == (1, 2)
 
 
-def test_a_charger_that_obeys_nobody_takes_its_power_first() -> None:
-    """CP3 gives its van 11.04 kW for 1 h 56 min whatever it is told; in the rest of the night there is room for all."""
-    scene = a_scene(Refuses(charger="CP3"))
+def test_a_charger_that_obeys_nobody_counts_at_full_power_all_night() -> None:
+    """25 kW less 2 and 11 leave room for one van at a time; beside 10 kW more of building for none, until 06:55.
+
+    That CP3's van is full by 21:03 is nothing to build on: nothing of it is proven.
+    """
     assert by_hand(Refuses(charger="CP3")) == {0, 1, 2}
-    assert fate(scene).possible
+    assert fate(a_scene(Refuses(charger="CP3"))).possible
+    jump = BaseLoad(at=time(0, 15), kw=10, minutes=400)
+    assert fate(a_scene(jump)).possible
+    assert not fate(a_scene(Refuses(charger="CP3"), jump)).possible
