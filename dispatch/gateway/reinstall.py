@@ -49,7 +49,7 @@ VERDICTS = {Outcome.ACCEPTED: Verdict.CONFIRMED, Outcome.REFUSED: Verdict.CONTRA
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Held:
+class Held:
     """What should be on one connector: what it has accepted last and what is not over, lowest layer first."""
 
     place: Place
@@ -62,7 +62,7 @@ class _Held:
     @classmethod
     def of(
         cls, charger: Charger, connector: Connector, state: ChargerState, ledger: Ledger, *, now: datetime
-    ) -> _Held:
+    ) -> Held:
         """By the ledger. Connector 0 stands for the one that is alone; a session's profile goes with it."""
         places = {connector.id} if len(charger.connectors) > 1 else {0, connector.id}
         transaction = state.connector(connector.id).transaction
@@ -99,7 +99,7 @@ class _Held:
 class Looked:
     """How what a connector shows compares with what it should hold."""
 
-    held: _Held
+    held: Held
     comparison: Comparison
     is_spared: bool
 
@@ -198,7 +198,7 @@ class _Round:
         known = known_of(charger, identity=identity, reported=state.configuration, learned=learned)
         words = known.capabilities
         for connector in charger.connectors if words.smart_charging else ():
-            look = await self._look(_Held.of(charger, connector, state, self.ledger, now=self.clock()), words)
+            look = await self._look(Held.of(charger, connector, state, self.ledger, now=self.clock()), words)
             if look is not None and look.has_lost:
                 log.info(
                     "%s: %s; what belongs there is sent again", look.held.place, look.comparison.sentence
@@ -206,7 +206,7 @@ class _Round:
                 if await self._send(look.held):
                     await self._look(look.held, words)
 
-    async def _look(self, held: _Held, words: Capabilities) -> Looked | None:
+    async def _look(self, held: Held, words: Capabilities) -> Looked | None:
         """What a connector shows; None where nothing belongs on it, or where it gives no answer at all."""
         if not held.commands:
             return None
@@ -246,7 +246,7 @@ class _Round:
         )
         return Looked(held=held, comparison=comparison, is_spared=is_spared)
 
-    async def _send(self, held: _Held) -> bool:
+    async def _send(self, held: Held) -> bool:
         """Send again all that belongs on a connector; whether all of it was accepted."""
         for command in held.commands:
             command_id = self.journal.begin_command(

@@ -5,20 +5,34 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
+import pytest
+
 from dispatch.address import parse_address
-from dispatch.evidence import Command, Evidence, Rung, Verdict
-from dispatch.gateway.reinstall import Reinstaller, reinstalling
+from dispatch.evidence import Command, Evidence, Layer, Rung, Verdict
+from dispatch.gateway.reinstall import Held, Looked, Reinstaller, reinstalling
 from dispatch.gateway.server import serve
 from dispatch.gateway.sockets import SocketStations
 from dispatch.lease import Writer, holding, is_gone, this_process, utc_now
 from dispatch.simulator.persona import Persona
-from dispatch.station import CompositeReply, Outcome, Reply, StationProfile
+from dispatch.station import (
+    ChargerState,
+    CompositeReply,
+    ConnectorState,
+    Outcome,
+    Reply,
+    StationProfile,
+    Transaction,
+)
 from dispatch.store.leases import Leases
-from tests.builders import NIGHT
+from dispatch.store.ledger import Ledger
+from dispatch.validate import Comparison, Grade
+from optimiser.depot import Charger
+from tests.builders import NIGHT, an_ac_connector
+from tests.dispatch.dispatch_builders import NOW, a_profile
 from tests.dispatch.gateway_builders import TOKENS, a_journal, a_listening_depot, an_entrance
 from tests.dispatch.overnight_builders import (
     EVENING,
@@ -32,6 +46,7 @@ from tests.dispatch.overnight_builders import (
     three_vans_tonight,
 )
 
+WIRED = an_ac_connector()
 FORGETS_AT_BOOT = Persona(loses_profiles_on_reboot=True)
 FORGETS_WHEN_CUT = Persona(loses_profiles_on_disconnect=True)
 DISPATCHER = this_process(Writer.DISPATCHER, "a dispatcher of the tests")
@@ -202,3 +217,75 @@ class Interrupted(SocketStations):
     async def set_profile(self, charger_id: str, profile: StationProfile) -> Reply:
         self.meanwhile()
         return await super().set_profile(charger_id, profile)
+
+
+@pytest.mark.parametrize(
+    ("grade", "was_away", "is_spared", "has_lost"),
+    [
+        (Grade.MATCH, True, False, False),
+        (Grade.HIGHER, False, False, True),
+        (Grade.HIGHER, False, True, True),  # it lowers
+        (Grade.LOWER, True, False, True),  # the floor has survived, the plan has not
+        (Grade.LOWER, False, False, False),
+        (Grade.LOWER, True, True, False),
+        (Grade.UNUSABLE, True, False, True),  # many say nothing where they have nothing
+        (Grade.UNUSABLE, False, False, False),
+    ],
+)
+def test_what_was_away_and_shows_anything_else_has_lost_it_of_others_only_what_allows_more(
+    grade: Grade, *, was_away: bool, is_spared: bool, has_lost: bool
+) -> None:
+    state = ChargerState(charger_id="CP1", connected_since=NOW)
+    held = Held.of(Charger(id="CP1", connectors=(WIRED,)), WIRED, state, Ledger(), now=NOW)
+    looked = Looked(
+        held=replace(held, was_away=was_away), comparison=Comparison(grade=grade), is_spared=is_spared
+    )
+    assert looked.has_lost is has_lost
+
+
+def test_what_belongs_on_a_connector_is_what_it_accepted_last_and_what_is_not_over_lowest_first() -> None:
+    later, earlier = NOW + timedelta(hours=8), NOW - timedelta(hours=8)
+    state = ChargerState(
+        charger_id="CP1",
+        connected_since=NOW,
+        connectors=(
+            ConnectorState(connector_id=1, transaction=Transaction(transaction_id=7, started_at=NOW)),
+        ),
+    )
+    accepted = [
+        a_command(13, Layer.OVERRIDE, transaction_id=7, valid_to=later),
+        a_command(23, Layer.OVERRIDE, transaction_id=6, valid_to=later),  # of a session that is over
+        a_command(12, Layer.PLAN, valid_to=later),
+        a_command(22, Layer.PLAN, valid_to=earlier),  # of a night that is over
+        a_command(32, Layer.PLAN, connector_id=2),
+        a_command(11, Layer.FLOOR, connector_id=0),  # of one that is alone, in its other form
+    ]
+    held = Held.of(
+        Charger(id="CP1", connectors=(WIRED,)), WIRED, state, Ledger(_installed={"CP1": accepted}), now=NOW
+    )
+    assert [profile.profile_id for profile in held.profiles] == [11, 12, 13]
+    assert held.was_away
+
+
+def a_command(
+    profile_id: int,
+    layer: Layer,
+    *,
+    connector_id: int = 1,
+    transaction_id: int | None = None,
+    valid_to: datetime | None = None,
+) -> Command:
+    profile = a_profile(
+        profile_id=profile_id, connector_id=connector_id, transaction_id=transaction_id, valid_to=valid_to
+    )
+    at = NOW - timedelta(minutes=5)
+    return Command(
+        id=profile_id,
+        night=NIGHT,
+        at=at,
+        charger_id="CP1",
+        layer=layer,
+        profile=profile,
+        outcome=Outcome.ACCEPTED,
+        answered_at=at,
+    )
