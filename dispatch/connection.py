@@ -174,7 +174,7 @@ class Connection:
     own, so that a slow one holds up nothing. What it raises other than :class:`CallRefusedError` is an error in
     this program, and ends :meth:`run`.
     ``on_frame`` sees every raw frame; ``kept`` is waited for before one is sent, and before an answer counts. Where
-    that fails nothing is sent, and the socket is closed. ``call_timeout_s`` counts from the moment a call is sent. Only
+    that fails nothing is sent, and a peer that waits for an answer, or has given one, loses its socket. ``call_timeout_s`` counts from the moment a call is sent. Only
     one may be outstanding (OCPP-J 1.6 §4.1.1), so a call first waits until those before it have ended.
     """
 

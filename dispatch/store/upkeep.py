@@ -58,7 +58,8 @@ def back_up(engine: sa.Engine, file: Path) -> None:
     if engine.dialect.name != "sqlite":
         url = engine.url.set(drivername="postgresql", password=None).render_as_string()
         raise BackupError(
-            f"a store in PostgreSQL is backed up by its own tool: pg_dump --format=custom --file={file} {url}"
+            "a store in PostgreSQL is backed up by its own tool: "
+            f"pg_dump --format=custom --file={file.with_suffix('.dump')} {url}"
         )
     if engine.url.database and file.exists() and file.samefile(engine.url.database):
         raise BackupError(f"{file} is the store itself")
