@@ -60,7 +60,7 @@ class Look:
     """One connector as the ledger has it and as it was seen.
 
     ``held`` was accepted, ``doubtful`` may have been. ``read_back`` is what it said of the time until ``until``;
-    None where it is not asked. ``tells_highest_level``: somebody has said which stack levels it has. ``reading`` is that of the running transaction, if any; it is judged by the limits
+    None where it is not asked. ``tells_highest_level``: somebody has said which stack levels it has. ``planned_at``: when the plan was made that is wanted. ``reading`` is that of the running transaction, if any; it is judged by the limits
     that have held for ``settle_s``.
     """
 
@@ -74,6 +74,7 @@ class Look:
     read_back: CompositeReply | None = None
     until: datetime
     tells_highest_level: bool = False
+    planned_at: datetime | None = None
     reading: MeterReading | None = None
     settle_s: int = 0
 

@@ -51,7 +51,7 @@ def audit(facts: ChargerFacts) -> tuple[Found, ...]:
 def _listed(facts: ChargerFacts, listed: Sequence[InstalledProfile]) -> Iterator[Found]:
     wanted = {w.profile.profile_id: (w, look) for look in facts.looks for w in look.wanted}
     for one in listed:
-        yield _classified(facts, listed, one, wanted.get(one.profile_id, (None, None))[0])
+        yield _classified(facts, listed, one, *wanted.get(one.profile_id, (None, None)))
     assert facts.installed is not None
     is_whole = facts.lists_all
     seen = {one.profile_id for one in listed}
@@ -75,6 +75,7 @@ def _classified(
     listed: Sequence[InstalledProfile],
     one: InstalledProfile,
     wanted: LayerProfile | None,
+    look: Look | None,
 ) -> Found:
     layer = facts.own_ids.get(one.profile_id)
     profile = one.profile
@@ -86,7 +87,9 @@ def _classified(
         kind, sentence, effect = Kind.AS_PLANNED, "", ()
     elif layer is not None and profile is not None:
         sent = [c for c in facts.commands if _is_same(profile, c.profile, facts)]
-        if sent:
+        if sent and wanted is not None and look is not None and _is_cut(facts, look, sent[-1], wanted):
+            kind, sentence, effect = Kind.AS_PLANNED, _cut(sent[-1], facts), ()
+        elif sent:
             kind, sentence = Kind.STALE, f"{_whence(sent[-1], facts)}: {told}"
         else:
             sentence = f"under an id of ours, but never sent from here: {told}"
@@ -206,10 +209,15 @@ def _by_ledger(facts: ChargerFacts, look: Look, stack: Sequence[StationProfile])
         sent = [c for c in facts.commands if c.profile == profile]
         installed = InstalledProfile(profile_id=number, connector_id=profile.connector_id, profile=profile)
         told = described(installed, facts.zone)
+        kind, sentence = Kind.STALE, f"{_whence(sent[-1], facts)}: {told}" if sent else told
+        if is_wanted:
+            kind, sentence = Kind.AS_PLANNED, ""
+        elif sent and number in wanted and _is_cut(facts, look, sent[-1], wanted[number]):
+            kind, sentence = Kind.AS_PLANNED, _cut(sent[-1], facts)
         yield Found(
             place=look.place,
-            kind=Kind.AS_PLANNED if is_wanted else Kind.STALE,
-            sentence="" if is_wanted else f"{_whence(sent[-1], facts)}: {told}" if sent else told,
+            kind=kind,
+            sentence=sentence,
             profile_id=number,
             layer=facts.own_ids.get(number),
             installed=installed,
@@ -273,6 +281,24 @@ def _is_same(one: StationProfile, other: StationProfile, facts: ChargerFacts) ->
         if any(segment.limit is not None for segment in steps[0]):
             return True  # what is past is no longer of interest, unless there is nothing else
     return True
+
+
+def _is_cut(facts: ChargerFacts, look: Look, sent: Command, wanted: LayerProfile) -> bool:
+    """Whether what was sent is what is wanted, as far as there was room for it: of the same plan, and never above."""
+    if look.planned_at is None or sent.at < look.planned_at or _slot(sent.profile) != _slot(wanted.profile):
+        return False
+    end = facts.at + SAMENESS
+    planned, there = (
+        effective([p], transaction_id=p.transaction_id, start=facts.at, end=end)
+        for p in (wanted.profile, sent.profile)
+    )
+    found = differences(planned, there, begin=facts.at, end=end, wiring=look.wiring)
+    return not any(difference.is_higher for difference in found)
+
+
+def _cut(sent: Command, facts: ChargerFacts) -> str:
+    at = hours(sent.at, at=facts.at, zone=facts.zone)
+    return f"less than planned: at {at} there was no room for more beside what others could draw"
 
 
 def _slot(profile: StationProfile) -> tuple[object, ...]:

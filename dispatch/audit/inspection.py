@@ -178,6 +178,7 @@ async def _look_at(
         transaction_id=track.transaction_id,
         read_back=answer,
         until=until,
+        planned_at=around.plan.created_at,
         tells_highest_level=track.known.is_settled("max_stack_level"),
         reading=reading,
         settle_s=settle_s,

@@ -59,6 +59,7 @@ def a_look(
     reading: MeterReading | None = None,
     transaction_id: TransactionId | None = None,
     habits: Capabilities | None = None,
+    planned_at: datetime | None = None,
 ) -> Look:
     """A connector that is to hold floor and plan, and has accepted both if nothing else is said."""
     layers = (Layer.FLOOR, Layer.PLAN, Layer.OVERRIDE)
@@ -77,6 +78,7 @@ def a_look(
         transaction_id=transaction_id,
         read_back=read_back,
         until=NOW + 2 * HOUR,
+        planned_at=planned_at,
         reading=reading,
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -194,6 +194,24 @@ def test_what_was_superseded_in_the_ledger_and_still_holds_is_stale() -> None:
     shown = a_composite_reply([(0, 10.0), (3600, 8.0)], duration_s=TWO_HOURS)
     facts = some_facts(a_look(read_back=shown, held=[the_floor(), old]), commands=[a_command(old)])
     assert told(facts) == [(11, Kind.AS_PLANNED), (12, Kind.STALE)]
+
+
+@pytest.mark.parametrize("lists", [True, False])
+def test_less_than_planned_is_no_stale_plan_where_it_was_sent_for_the_same_plan(*, lists: bool) -> None:
+    def found(limit: float, *, planned_at: datetime) -> Found:
+        sent = the_plan(limit=limit)
+        shown = a_composite_reply([(0, limit), (3600, 8.0)], duration_s=TWO_HOURS)
+        look = a_look(read_back=shown, held=[the_floor(), sent], planned_at=planned_at)
+        listed = [the_floor(), sent] if lists else None
+        floor, plan = audit(some_facts(look, listed=listed, commands=[a_command(sent, at=NOW - HOUR)]))
+        assert (floor.profile_id, floor.kind) == (11, Kind.AS_PLANNED)
+        return plan
+
+    cut = found(10.0, planned_at=NOW - 2 * HOUR)
+    assert cut.kind is Kind.AS_PLANNED
+    assert cut.sentence.startswith("less than planned: at 18:00 there was no room")
+    assert found(10.0, planned_at=NOW).kind is Kind.STALE
+    assert found(14.0, planned_at=NOW - 2 * HOUR).kind is Kind.STALE
 
 
 @pytest.mark.parametrize("is_asked", [True, False])
