@@ -66,8 +66,8 @@ class Expected:
 
     @property
     def is_asleep(self) -> bool:
-        """Whether it draws nothing although it may."""
-        return self.live is not None and self.live.is_asleep
+        """Whether it draws nothing although it may; of a vehicle without a known SoC that is no news."""
+        return self.live is not None and self.live.is_asleep and self.live.soc_percent is not None
 
 
 def expected_visits(

@@ -117,8 +117,8 @@ class _Again:
         rest, causes = self._rest, self._causes()
         if not (causes.must or causes.refreshed or causes.hopeful):
             return None
-        free = causes.must | rest.inadmissible() if causes.must else frozenset()
-        solved = rest.decided(free)
+        anew = causes.must or causes.refreshed
+        solved = rest.decided(causes.must | rest.inadmissible() | rest.insecure() if anew else ())
         if causes.must or causes.hopeful:
             if rest.is_improvable(solved, causes.must | causes.hopeful):
                 wider = rest.decided(rest.movable)

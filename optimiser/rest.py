@@ -127,6 +127,17 @@ class Rest:
         draws = (power_kw > 0) & above
         return frozenset(np.flatnonzero(draws.any(axis=1)).tolist())
 
+    def insecure(self) -> frozenset[int]:
+        """Who draws where chargers that forget would pass the limit beside the burdens.
+
+        That alone is no reason to plan again: the plan is within its limits. But a plan that is made anew is secure.
+        """
+        if self.problem.security is None:
+            return frozenset()
+        power_kw = self._movable_kw()
+        broken = self.problem.security.worst_kw(power_kw) > self.problem.security.limit_kw + ABOVE_KW
+        return frozenset(np.flatnonzero(((power_kw > 0) & broken).any(axis=1)).tolist())
+
     def inadmissible(self) -> frozenset[int]:
         """Whose planned powers do not fit their battery or its charge curve any more: they are fuller than expected."""
         problem = self.problem

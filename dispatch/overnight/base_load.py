@@ -44,11 +44,13 @@ def believed_base_load_kw(depot: Depot, night: Night, live: LiveState) -> FloatA
     position = night.horizon.position(live.now)
     if not 0 <= position < night.horizon.steps:
         return forecast_kw
-    measured_kw = measured_base_load_kw(live)
+    measured_kw, measured_at = measured_base_load_kw(live), live.site.at
     if measured_kw is None:
         told_kw = live.site.base_load_kw or 0.0
-        measured_kw = max(depot.site.base_load_max_kw, told_kw)
-    excess_kw = measured_kw - float(forecast_kw[int(position)])
+        measured_kw, measured_at = max(depot.site.base_load_max_kw, told_kw), live.now
+    # What was measured a minute ago is held against the forecast of a minute ago.
+    then = min(max(0, int(night.horizon.position(measured_at))), night.horizon.steps - 1)
+    excess_kw = measured_kw - float(forecast_kw[then])
     if excess_kw <= 0:
         return forecast_kw
     excess_kw = GRAIN_KW * np.ceil(excess_kw / GRAIN_KW - 1e-9)
@@ -95,7 +97,7 @@ class SiteWatch:
         if live.site is None or plan is None:
             return ()
         measured_kw = measured_base_load_kw(live)
-        position = plan.horizon.position(live.now)
+        position = plan.horizon.position(live.site.at)
         is_within = 0 <= position < plan.horizon.steps
         if measured_kw is not None and is_within:
             reckoned_kw = plan.site.base_load_kw[int(position)]

@@ -86,6 +86,13 @@ def test_the_last_reading_counts_where_it_was_more_than_was_ever_known() -> None
     assert believed(a_live_state(base_load_kw=14.0, age_s=600.0))[STEP] == pytest.approx(14.0)
 
 
+def test_a_reading_is_held_against_the_forecast_of_its_own_time() -> None:
+    falling = a_night(DEPOT, base_load_kw=np.where(np.arange(96) < STEP, 6.0, 2.0))
+    live = a_live_state(base_load_kw=6.0, age_s=60.0, now=at("22:00") + timedelta(seconds=1))
+    assert (believed_base_load_kw(DEPOT, falling, live) == falling.base_load_kw).all()
+    assert SiteWatch().looked(live, a_plan(DEPOT, falling))[1] is None
+
+
 def test_a_flicker_of_the_meter_changes_nothing() -> None:
     first, second = (believed(a_live_state(base_load_kw=kw)) for kw in (5.91, 5.98))
     assert (first == second).all()
