@@ -7,7 +7,7 @@ import logging
 import signal
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -126,43 +126,45 @@ async def accepting(
         depot = replace(depot, gateway=replace(depot.gateway, security_profile=0))
     live = LiveDepot((charger.id for charger in depot.chargers), journal=journal, clock=clock)
     seconds = asyncio.get_running_loop().time
+    doorman = Doorman(entrance.credentials, seconds=seconds)
     door = Door(
         surroundings=Surroundings(
             depot=depot, journal=journal, live=live, clock=clock, call_timeout_s=call_timeout_s
         ),
-        doorman=Doorman(entrance.credentials, seconds=seconds),
+        doorman=doorman,
         known=frozenset(charger.id for charger in depot.chargers),
         proof_of_life_s=None if ping_s is None else proof_of_life_s,
     )
     stations = SocketStations(sessions=door.sessions, live_depot=live, clock=clock)
-    async with serve_websockets(
-        door.serve,
-        entrance.listen.host,
-        entrance.listen.port,
-        ssl=entrance.tls,
-        ssl_handshake_timeout=None if entrance.tls is None else HANDSHAKE_S,
-        backlog=BACKLOG,
-        process_request=door.check,
-        select_subprotocol=door.select_subprotocol,
-        compression=None,
-        max_size=MAX_FRAME_BYTES,
-        max_queue=MESSAGES_WAITING,
-        open_timeout=HANDSHAKE_S,
-        ping_interval=ping_s,
-        ping_timeout=ping_s,
-        close_timeout=CLOSE_S,
-        logger=wire_log,
-    ) as server:
-        host, port = server.sockets[0].getsockname()[:2]
+    with closing(doorman):
+        async with serve_websockets(
+            door.serve,
+            entrance.listen.host,
+            entrance.listen.port,
+            ssl=entrance.tls,
+            ssl_handshake_timeout=None if entrance.tls is None else HANDSHAKE_S,
+            backlog=BACKLOG,
+            process_request=door.check,
+            select_subprotocol=door.select_subprotocol,
+            compression=None,
+            max_size=MAX_FRAME_BYTES,
+            max_queue=MESSAGES_WAITING,
+            open_timeout=HANDSHAKE_S,
+            ping_interval=ping_s,
+            ping_timeout=ping_s,
+            close_timeout=CLOSE_S,
+            logger=wire_log,
+        ) as server:
+            host, port = server.sockets[0].getsockname()[:2]
 
-        def close() -> None:
-            live.close()
-            server.close()
+            def close() -> None:
+                live.close()
+                server.close()
 
-        try:
-            yield Doors(ocpp=Address(host=host, port=port), stations=stations, close=close)
-        finally:
-            close()
+            try:
+                yield Doors(ocpp=Address(host=host, port=port), stations=stations, close=close)
+            finally:
+                close()
 
 
 @asynccontextmanager

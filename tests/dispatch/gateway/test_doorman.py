@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import time
 from dataclasses import dataclass, field
 
 import pytest
@@ -116,3 +117,23 @@ async def test_who_does_not_wait_for_the_answer_has_guessed_nothing() -> None:
         asking.cancel()
         await asyncio.wait([asking])
     assert await gate.password() is Shown.RIGHT
+
+
+async def test_a_crowd_is_let_in_while_the_loop_goes_round_a_few_times() -> None:
+    gate = Gate(known=hashed({f"CP{number}": SECRET for number in range(40)}))
+    rounds = 0
+
+    async def count() -> None:
+        nonlocal rounds
+        while True:
+            time.sleep(0.02)  # noqa: ASYNC251 - a loop that is busy
+            rounds += 1
+            await asyncio.sleep(0)
+
+    counting = asyncio.create_task(count())
+    crowd = (
+        gate.shown(basic(name, SECRET)["Authorization"], charger_id=name, source=name) for name in gate.known
+    )
+    assert set(await asyncio.gather(*crowd)) == {Shown.RIGHT}
+    counting.cancel()
+    assert rounds < 15
