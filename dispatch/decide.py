@@ -127,7 +127,7 @@ def decide(
     lowering = tuple(
         Write(place=place, profiles=profiles)
         for place, profiles in waiting.items()
-        if not views[place].rises(profiles).any()
+        if not views[place].effect(profiles).rises.any()
     )
     if lowering:
         return Decision(writes=lowering)
@@ -152,6 +152,19 @@ def decide(
     return Decision(writes=tuple(writes), held_back=held_back)
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Effect:
+    """What profiles may do to a connector, whichever of them arrive and whatever of all that may be there is.
+
+    ``highest``: the most that may be drawn then, at least what may be drawn now. ``rises``: where it may be more than
+    before.
+    """
+
+    profiles: tuple[LayerProfile, ...]
+    highest: Exposure
+    rises: BoolArray
+
+
 class _View:
     """What a connector may draw at the instants: now, at least, and with new profiles on it."""
 
@@ -160,6 +173,7 @@ class _View:
         self.instants = instants
         self.waiting = pending(holding, now=instants[0])
         self.now = holding.most(instants)
+        self._effects: dict[tuple[int, ...], _Effect] = {}
 
     @cached_property
     def stacks(self) -> tuple[Stack, ...] | None:
@@ -184,20 +198,26 @@ class _View:
         exposures = [self._exposure(stack) for stack in self.stacks]
         return reduce(Exposure.at_most, exposures)
 
-    def during(self, profiles: Sequence[LayerProfile]) -> Exposure:
-        """The most that may be drawn from now on, whichever of the profiles arrive."""
-        if self.stacks is None or not self.holding.is_proven:
-            return Exposure.constant(self.holding.wiring.full, len(self.instants))
-        return reduce(Exposure.at_least, (self._along(stack, profiles) for stack in self.stacks), self.now)
+    def effect(self, profiles: Sequence[LayerProfile]) -> _Effect:
+        """What the profiles may do, worked out once for all who ask."""
+        key = tuple([id(new.profile) for new in profiles])
+        known = self._effects.get(key)
+        if known is None:
+            known = self._effects[key] = self._worked_out(profiles)
+        return known
 
-    def rises(self, profiles: Sequence[LayerProfile]) -> BoolArray:
-        """Where the profiles may allow more than before, whatever of all that may be on the connector is there."""
+    def _worked_out(self, profiles: Sequence[LayerProfile]) -> _Effect:
+        holding, count = self.holding, len(self.instants)
+        full = Exposure.constant(holding.wiring.full, count)
         if self.stacks is None:
-            return np.ones(len(self.instants), dtype=np.bool_)
-        rising = np.zeros(len(self.instants), dtype=np.bool_)
+            return _Effect(profiles=tuple(profiles), highest=full, rises=np.ones(count, dtype=np.bool_))
+        highest = self.now if holding.is_proven else full
+        rises = np.zeros(count, dtype=np.bool_)
         for stack in self.stacks:
-            rising |= self._along(stack, profiles).exceeds(self._exposure(stack))
-        return rising
+            later = self._along(stack, profiles)
+            rises |= later.exceeds(self._exposure(stack))
+            highest = highest.at_least(later)
+        return _Effect(profiles=tuple(profiles), highest=highest, rises=rises)
 
     def _along(self, stack: Stack, profiles: Sequence[LayerProfile]) -> Exposure:
         """The most that may be drawn with any of the profiles on a stack: each may arrive, be refused or be lost."""
@@ -229,7 +249,7 @@ class _Load:
             return False
         place = view.holding.place
         before = self._exposures[place]
-        later = self._exposures[place] = before.at_least(view.during(profiles))
+        later = self._exposures[place] = before.at_least(view.effect(profiles).highest)
         for number in self._above[place]:
             measure = self._rooms[number].bottleneck.measure
             self._totals[number] = self._totals[number] + later.measured(measure) - before.measured(measure)
@@ -303,13 +323,13 @@ class _Load:
         """For each bottleneck of a connector its worst case with new profiles, and where they lift it too high."""
         place = view.holding.place
         before = self._exposures[place]
-        rises = view.rises(profiles)
-        later = before.at_least(view.during(profiles))
+        effect = view.effect(profiles)
+        later = before.at_least(effect.highest)
         for number in self._above[place]:
             room = self._rooms[number]
             measure = room.bottleneck.measure
             new_total = self._totals[number] - before.measured(measure) + later.measured(measure)
-            yield room, new_total, rises & (new_total > room.allowed + SLACK)
+            yield room, new_total, effect.rises & (new_total > room.allowed + SLACK)
 
 
 def _is_held(holding: Holding, wanted: LayerProfile, *, now: datetime) -> bool:
