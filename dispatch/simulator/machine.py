@@ -241,7 +241,7 @@ class Machine(ABC):
         if self._at is None or now <= self._at:
             return
         sharers = self._sharers()
-        for outlet in self.outlets.values():
+        for outlet in (taken for taken in self.outlets.values() if taken.plugged is not None):
             session, begin = outlet.session(self._at), self._at
             for seconds, limit in self.smart.limits(session, start=self._at, end=now, sharers=sharers):
                 if self.on_charge is not None:
