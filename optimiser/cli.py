@@ -18,6 +18,7 @@ import typer
 
 from optimiser import sentences
 from optimiser.depot import Depot
+from optimiser.forgetful import all_awake
 from optimiser.inputs import (
     InputError,
     Problem,
@@ -356,25 +357,20 @@ def _input_error(where: str, *, found: str, allowed: str) -> InputError:
 
 def _could_pass(depot: Depot) -> Iterator[str]:
     """Where chargers that all forget their profiles at once would pass a limit, and by how much."""
-    voltage_v = depot.site.voltage_v
-    full_kw = {
-        charger.id: sum(connector.full_power_kw(voltage_v) for connector in charger.connectors)
-        for charger in depot.chargers
-    }
-    free_kw = depot.site.transformer_limit_kw - depot.site.reserve_kw - depot.site.base_load_max_kw
-    places = [("the transformer limit after base load and reserve", free_kw, sum(full_kw.values()))]
-    for feeder in depot.feeders:
-        if feeder.limit_kw is not None:
-            below = (c.id for c in depot.chargers if feeder.id in depot.feeder_path(c))
-            places.append(
-                (f"the limit of feeder {feeder.id}", feeder.limit_kw, sum(full_kw[c] for c in below))
-            )
-    for place, limit_kw, most_kw in places:
-        if most_kw > limit_kw:
-            yield (
-                f"chargers that all forget their profiles at once draw up to {sentences.power(most_kw)}, "
-                f"{sentences.power(most_kw - limit_kw)} above {place}"
-            )
+    for one in all_awake(depot):
+        if one.most <= one.left:
+            continue
+        place = "the transformer limit"
+        if one.feeder_id is not None:
+            place = f"the limit of feeder {one.feeder_id}" + (f" on {one.phase}" if one.phase else "")
+        most, above = (
+            sentences.power(value) if one.phase is None else f"{value:,.1f} A"
+            for value in (one.most, one.most - one.left)
+        )
+        yield (
+            f"chargers that all forget their profiles at once draw up to {most}, "
+            f"{above} above {place}" + (" after base load and reserve" if one.carries_base_load else "")
+        )
 
 
 def _counted(count: int, noun: str) -> str:

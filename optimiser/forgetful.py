@@ -1,4 +1,4 @@
-"""Chargers that forget their limits and wake at full power: how many at once the site can stand.
+"""Chargers that forget their limits and wake at full power: how many at once the site can stand, and what if all do.
 
 With any k of them awake the site draws Σ p + Σ over the k worst chargers of (full power − p). Said as rows that
 are linear in the powers: for every choice of k chargers, what the others draw ≤ limit − full power of the k.
@@ -12,11 +12,78 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from optimiser.depot import Depot
+from optimiser.depot import Charger, Connector, Depot, Feeder
 from optimiser.horizon import FloatArray
 from optimiser.night import Night
+from optimiser.units import current_a_from_kw
 
+PHASES = ("L1", "L2", "L3")
 IntArray = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AllAwake:
+    """What all chargers below a limit draw at full power, and what the limit leaves them at any time of the year.
+
+    ``feeder_id`` is None at the transformer, ``phase`` where the limit is in kW. Both values in kW, or in A of a phase.
+    ``carries_base_load``: base load and reserve are taken off what is left.
+    """
+
+    feeder_id: str | None
+    phase: str | None
+    carries_base_load: bool
+    most: float
+    left: float
+
+
+def all_awake(depot: Depot) -> Iterator[AllAwake]:
+    """The transformer, every feeder with a limit, and every phase of a feeder that has one: most against left.
+
+    Base load and reserve count at the transformer and at feeders that hang on it, as the highest of the year.
+    """
+    volt, taken_kw = depot.site.voltage_v, depot.site.reserve_kw + depot.site.base_load_max_kw
+    yield AllAwake(
+        feeder_id=None,
+        phase=None,
+        carries_base_load=True,
+        most=sum(connector.full_power_kw(volt) for _, connector in depot.connectors()),
+        left=depot.site.transformer_limit_kw - taken_kw,
+    )
+    for feeder in depot.feeders:
+        below = [pair for pair in depot.connectors() if feeder.id in depot.feeder_path(pair[0])]
+        beside_kw = taken_kw if feeder.parent is None else 0.0
+        if feeder.limit_kw is not None:
+            most_kw = sum(connector.full_power_kw(volt) for _, connector in below)
+            yield AllAwake(
+                feeder_id=feeder.id,
+                phase=None,
+                carries_base_load=feeder.parent is None,
+                most=most_kw,
+                left=feeder.limit_kw - beside_kw,
+            )
+        if feeder.limit_per_phase_a is not None:
+            left_a = feeder.limit_per_phase_a - current_a_from_kw(beside_kw, phases=3, voltage_v=volt)
+            yield from _phases_awake(feeder, below, left_a=left_a, voltage_v=volt)
+
+
+def _phases_awake(
+    feeder: Feeder, below: list[tuple[Charger, Connector]], *, left_a: float, voltage_v: float
+) -> Iterator[AllAwake]:
+    for phase in PHASES:
+        most_a = 0.0
+        for _, connector in below:
+            if connector.is_dc:
+                full_kw = connector.full_power_kw(voltage_v)
+                most_a += current_a_from_kw(full_kw, phases=3, voltage_v=voltage_v)
+            elif not connector.phase_map or phase in connector.phase_map:
+                most_a += connector.max_current_a
+        yield AllAwake(
+            feeder_id=feeder.id,
+            phase=phase,
+            carries_base_load=feeder.parent is None,
+            most=most_a,
+            left=left_a,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

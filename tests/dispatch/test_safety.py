@@ -21,6 +21,7 @@ from dispatch.safety import (
 )
 from dispatch.station import Purpose, StationProfile
 from optimiser.depot import Charger, Connector, Depot, Feeder
+from optimiser.forgetful import all_awake
 from tests.builders import a_dc_connector, a_depot, an_ac_connector
 from tests.dispatch.dispatch_builders import NOW, a_plan, a_profile, seconds
 
@@ -198,6 +199,30 @@ def test_the_worst_case_is_told_in_kw_at_feeders_and_on_each_of_their_phases() -
     assert found["transformer"] == pytest.approx([8 * 0.69 + 11.04] * 2)
     assert found["feeder F2"] == pytest.approx([8 * 0.69] * 2)
     assert found["feeder F2 phase L1"] == pytest.approx([8 * 0.23] * 2)
+
+
+def test_what_check_says_of_forgetting_at_once_is_the_worst_case_of_nothing_proven() -> None:
+    top = Feeder(id="F1", limit_kw=20.0, limit_per_phase_a=30.0)
+    chargers = [
+        Charger(id="CP1", feeder="F2", connectors=(an_ac_connector(phases=1, phase_map=("L2",)),)),
+        Charger(id="CP2", feeder="F1", connectors=(an_ac_connector(),)),
+        Charger(id="CP3", feeder="F1", connectors=(a_dc_connector(),)),
+    ]
+    depot = a_depot(chargers=chargers, feeders=(top, TREE[1]), transformer_limit_kw=43.0, reserve_kw=3.0)
+    state = [
+        Standing(wiring=Wiring(place=Place(charger.id, connector.id), connector=connector, voltage_v=230.0))
+        for charger, connector in depot.connectors()
+    ]
+    worst_kw = worst_case_kw(state, bottlenecks(depot), [NOW])
+    limits = {limit.name: limit for limit in bottlenecks(depot)}
+    told = list(all_awake(depot))
+    assert len(told) == len(limits)
+    for one in told:
+        name = "transformer" if one.feeder_id is None else f"feeder {one.feeder_id}"
+        limit = limits[name if one.phase is None else f"{name} phase {one.phase}"]
+        in_kw = 1.0 if one.phase is None else 0.23
+        assert worst_kw[limit.name] == pytest.approx([one.most * in_kw])
+        assert one.left == pytest.approx(room_without_plan(limit, depot))
 
 
 def test_a_place_prints_as_people_write_it() -> None:

@@ -93,6 +93,15 @@ def test_check_says_by_how_much_forgetful_chargers_could_pass_a_limit(tmp_path: 
     assert "feeder" not in result.stdout
 
 
+def test_check_counts_base_load_and_phases_at_a_feeder_that_hangs_on_the_transformer(tmp_path: Path) -> None:
+    # 78.4 kW fit behind 80 kW, but not beside 1 kW of reserve and 5 kW of base load.
+    hall = ("depot.yaml", "{id: hall, limit_kw: 40}", "{id: hall, limit_kw: 80, limit_per_phase_a: 100}")
+    result = run("check", write_depot_folder(tmp_path, replace=[hall]))
+
+    assert "78.4 kW, 4.4 kW above the limit of feeder hall after base load and reserve" in result.stdout
+    assert "above the limit of feeder hall on L1 after base load and reserve" in result.stdout
+
+
 def test_check_says_everything_that_is_wrong_at_once(tmp_path: Path) -> None:
     folder = write_depot_folder(tmp_path, replace=BROKEN)
 
