@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Literal, Protocol, Self
+from typing import Annotated, Literal, Protocol, Self, runtime_checkable
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 RateUnit = Literal["A", "W"]
 TransactionId = int | str
@@ -167,6 +167,16 @@ class Transaction(Value):
     meter_start_kwh: float | None = None
 
 
+def _no_number(value: object) -> object:
+    """A time as people and ISO 8601 write it: a number would be taken for seconds of 1970."""
+    if isinstance(value, int | float) or (isinstance(value, str) and ":" not in value):
+        raise ValueError("an instant such as 2025-11-10T17:50:00Z")
+    return value
+
+
+Instant = Annotated[AwareDatetime, BeforeValidator(_no_number)]
+
+
 class SiteReading(Value):
     """What the meter at the site's connection shows at ``at``, its own time. Grid-side kW, positive when drawn.
 
@@ -174,9 +184,9 @@ class SiteReading(Value):
     One of the two is enough; where both are told, the base load is believed.
     """
 
-    at: AwareDatetime
-    site_kw: float | None = Field(default=None, ge=-1e5, le=1e5, allow_inf_nan=False)
-    base_load_kw: float | None = Field(default=None, ge=-1e5, le=1e5, allow_inf_nan=False)
+    at: Instant
+    site_kw: float | None = Field(default=None, strict=True, ge=-1e5, le=1e5, allow_inf_nan=False)
+    base_load_kw: float | None = Field(default=None, strict=True, ge=-1e5, le=1e5, allow_inf_nan=False)
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:
@@ -189,10 +199,10 @@ class VehicleReading(Value):
     """What telematics say of a vehicle at ``at``, the vehicle's own time; where it is connected, if that is known."""
 
     vehicle_id: str
-    at: AwareDatetime
-    soc_percent: float | None = Field(default=None, ge=0, le=100)
+    at: Instant
+    soc_percent: float | None = Field(default=None, strict=True, ge=0, le=100)
     charger_id: str | None = None
-    connector_id: int | None = Field(default=None, ge=1)
+    connector_id: int | None = Field(default=None, strict=True, ge=1)
 
 
 class ConnectorState(Value):
@@ -256,6 +266,7 @@ class UnsendableError(ValueError):
     """What was asked must not be sent to any charger of its OCPP version; the message has every reason and clause."""
 
 
+@runtime_checkable
 class Listener(Protocol):
     """Takes in what others than chargers tell of the depot: it comes back in the live state.
 

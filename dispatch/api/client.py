@@ -28,10 +28,12 @@ from dispatch.station import (
     ProfileFilter,
     RateUnit,
     Reply,
+    SiteReading,
     StationProfile,
     StationsUnreachableError,
     UnsendableError,
     Value,
+    VehicleReading,
 )
 
 ANSWER_S = 300.0
@@ -43,7 +45,7 @@ Answer = TypeVar("Answer", bound=Value)
 
 
 class ApiStations:
-    """Implements :class:`dispatch.station.Stations` by the API of a gateway; to be used in ``async with``.
+    """Implements :class:`dispatch.station.Stations` and ``Listener`` by the API of a gateway; to be used in ``async with``.
 
     ``trust`` is how an encrypted one is recognised; None: it is not encrypted, and runs on this machine.
     """
@@ -74,6 +76,14 @@ class ApiStations:
     async def live(self) -> LiveState:
         """The state of all chargers now."""
         return await self._ask(LiveState, "GET", "/live")
+
+    async def tell_site(self, reading: SiteReading) -> None:
+        """Tell what the site's meter shows."""
+        await self._ask(SiteReading, "POST", "/site", json=reading.model_dump(mode="json"))
+
+    async def tell_vehicle(self, reading: VehicleReading) -> None:
+        """Tell what a vehicle's telematics say."""
+        await self._ask(VehicleReading, "POST", "/vehicles", json=reading.model_dump(mode="json"))
 
     async def set_profile(self, charger_id: str, profile: StationProfile) -> Reply:
         """Install a profile. Raises UnsendableError for one that must not be sent in its OCPP version."""

@@ -29,12 +29,15 @@ from dispatch.api.token import ApiTokens, Role
 from dispatch.station import (
     CompositeReply,
     InstalledReply,
+    Listener,
     LiveState,
     ProfileFilter,
     Reply,
+    SiteReading,
     StationProfile,
     Stations,
     UnsendableError,
+    VehicleReading,
 )
 from dispatch.tls import CIPHERS, KeyPair
 
@@ -88,6 +91,9 @@ def create_app(stations: Stations, *, tokens: ApiTokens, may_write: MayWrite = a
     )
     for router in (dispatching, administering):
         router.dependencies.append(_needs_lease(may_write))
+    telling = APIRouter(prefix="/v1", tags=["tell"], dependencies=[_needs(Role.DISPATCH, tokens)])
+    if isinstance(stations, Listener):
+        _add_telling(telling, stations)
     _add_questions(reading, stations)
     _add_writing(dispatching, stations)
     _add_upkeep(administering, stations)
@@ -96,7 +102,7 @@ def create_app(stations: Stations, *, tokens: ApiTokens, may_write: MayWrite = a
     async def openapi() -> dict[str, Any]:
         return app.openapi()
 
-    for router in (reading, dispatching, administering):
+    for router in (reading, telling, dispatching, administering):
         app.include_router(router)
     return app
 
@@ -159,6 +165,22 @@ def _add_questions(router: APIRouter, stations: Stations) -> None:
     async def trigger_meter_values(charger_id: str, question: MeterQuestion) -> Reply:
         """Ask for a meter reading, which then arrives in the live state."""
         return await stations.trigger_meter_values(charger_id, connector_id=question.connector_id)
+
+
+def _add_telling(router: APIRouter, listener: Listener) -> None:
+    """What others than chargers tell of the depot; it writes to no charger, so that nobody needs a lease for it."""
+
+    @router.post("/site")
+    async def tell_site(reading: SiteReading) -> SiteReading:
+        """What the meter at the site's connection shows; an older reading than the known one changes nothing."""
+        await listener.tell_site(reading)
+        return reading
+
+    @router.post("/vehicles")
+    async def tell_vehicle(reading: VehicleReading) -> VehicleReading:
+        """What a vehicle's telematics say of its state of charge and of where it stands."""
+        await listener.tell_vehicle(reading)
+        return reading
 
 
 def _add_writing(router: APIRouter, stations: Stations) -> None:

@@ -29,9 +29,11 @@ from dispatch.station import (
     Purpose,
     Reply,
     SchedulePeriod,
+    SiteReading,
     StationProfile,
     StationsUnreachableError,
     UnsendableError,
+    VehicleReading,
 )
 from tests.dispatch.gateway_builders import NOW, TOKEN, TOKENS, a_charge_point, a_gateway
 
@@ -82,6 +84,12 @@ class Recorded:
     async def live(self) -> LiveState:
         return STATE
 
+    async def tell_site(self, reading: SiteReading) -> None:
+        self.asked.append(reading)
+
+    async def tell_vehicle(self, reading: VehicleReading) -> None:
+        self.asked.append(reading)
+
     async def set_profile(self, charger_id: str, profile: StationProfile) -> Reply:
         if profile.profile_id == 666:
             raise UnsendableError("a limit must be 0 or above")
@@ -130,6 +138,22 @@ async def an_api(stations: Recorded | None = None) -> AsyncIterator[Address]:
     any_port = Address(host="127.0.0.1", port=0)
     async with serving_api(stations or Recorded(), address=any_port, tokens=TOKENS) as address:
         yield address
+
+
+async def test_what_meters_and_telematics_tell_arrives_without_a_lease() -> None:
+    recorded = Recorded()
+    site = SiteReading(at=REPLY.at, site_kw=31.5)
+    vehicle = VehicleReading(
+        vehicle_id="V001", at=REPLY.at, soc_percent=41.0, charger_id="CP01", connector_id=1
+    )
+    any_port = Address(host="127.0.0.1", port=0)
+    async with (
+        serving_api(recorded, address=any_port, tokens=TOKENS, may_write=lambda _: False) as address,
+        ApiStations(address, token=TOKEN) as stations,
+    ):
+        await stations.tell_site(site)
+        await stations.tell_vehicle(vehicle)
+    assert recorded.asked == [site, vehicle]
 
 
 async def test_every_verb_arrives_and_comes_back_as_it_is() -> None:
