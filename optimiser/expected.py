@@ -124,10 +124,10 @@ def soc_percent_at(depot: Depot, one: Expected, horizon: Horizon, *, now: dateti
         soc_percent, since = one.live.soc_percent, now
     elif one.planned is not None and not one.is_missing and visit.arrival <= now:
         soc_percent = one.planned.arrival_soc_percent
-    if one.is_missing:
-        return soc_percent
+    if one.is_missing or at <= since:
+        return min(100.0, max(0.0, soc_percent))
     power_kw = np.zeros_like(one.power_kw) if one.is_asleep else one.power_kw
-    gained = gain_percent(depot, visit, power_kw, horizon, after=since, before=max(since, at))
+    gained = gain_percent(depot, visit, power_kw, horizon, after=since, before=at)
     return min(100.0, max(0.0, soc_percent + gained))
 
 
@@ -148,9 +148,10 @@ def _carried(night: Night, plan: Plan) -> list[Expected]:
         now = (
             replace(_at(visit, (row.charger_id, row.connector_id)), arrival=row.arrival) if is_same else visit
         )
-        there = night.horizon.presence(now.arrival, now.departure) > 0
         is_moved = _where_and_when(row) != _where_and_when(now)
-        power_kw = np.where(there, np.array(row.power_kw), 0.0)
+        power_kw = np.array(row.power_kw)
+        if is_moved:
+            power_kw[night.horizon.presence(now.arrival, now.departure) == 0] = 0.0
         carried.append(Expected(visit=now, planned=row, power_kw=power_kw, is_moved=is_moved))
     return carried
 

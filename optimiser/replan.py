@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
-from optimiser.accounting import assemble_plan, energy_cost
+from optimiser.accounting import assemble_plan, energy_cost, presence
 from optimiser.depot import Depot
 from optimiser.expected import Expected, LiveVehicle, Place, expected_visits
 from optimiser.horizon import FloatArray
@@ -220,12 +220,12 @@ class _Again:
             site_limit_kw=np.where(past, site.limit_kw, night.site_limit_kw),
             warnings=(),
         )
-        plan = assemble_plan(self._depot, truth, whole_kw, solver=UNSOLVED, created_at=self._now)
+        whole_kwh = (presence(truth) * whole_kw).sum(axis=1) * night.horizon.step_h
         final_percent = rest.final_percent(solved.power_kw)
         for place, row in enumerate(rest.rows):
-            battery_kwh = self._depot.vehicle(visits[row].vehicle_id).battery_kwh
-            gained_kwh = plan.visits[row].delivered_kwh - visits[row].precondition_kwh
-            arrived = float(final_percent[place]) - 100.0 * gained_kwh / battery_kwh
+            vehicle = self._depot.vehicle(visits[row].vehicle_id)
+            gained_kwh = whole_kwh[row] * vehicle.charge_efficiency - visits[row].precondition_kwh
+            arrived = float(final_percent[place] - 100.0 * gained_kwh / vehicle.battery_kwh)
             visits[row] = replace(visits[row], arrival_soc_percent=arrived)
         said = sentences(
             self._depot, self._plan, rest, solved, final_percent, now=self._now, above=bool(causes.above)

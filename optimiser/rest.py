@@ -73,25 +73,24 @@ class Rest:
         self.problem = build_problem(depot, self.night)
         self.fixed = frozenset(row for row, one in enumerate(self.visits) if one.place in night.burden_kw)
         self.movable = frozenset(range(len(self.visits))) - self.fixed
-        self._levels = Levels(build_problem(depot, replace(self.night, burden_kw={})))
-        self._depot, self._surely_kw = depot, surely_kw
-        self.planned_kw = self._given()
+        self.planned_kw = self._given(depot, surely_kw)
         absent = np.array([one.is_missing or one.is_asleep for one in self.visits], dtype=np.bool_)
         weight = np.where(absent, ABSENT_WEIGHT * self.problem.priority, self.problem.priority)
         self.problem = replace(self.problem, priority=weight)
 
-    def _given(self) -> FloatArray:
+    def _given(self, depot: Depot, surely_kw: Mapping[Place, FloatArray]) -> FloatArray:
         """What the plan gives, and what burdened connectors give for sure, while it fits into the battery."""
         present = self.problem.present > 0
         given = np.array([one.power_kw[self.first :] for one in self.visits]).reshape(present.shape)
         for row in self.fixed:
-            sure_kw = self._surely_kw.get(self.visits[row].place)
+            sure_kw = surely_kw.get(self.visits[row].place)
             given[row] = 0.0 if sure_kw is None else sure_kw[self.first :]
         given = np.where(present, given, 0.0)
         fixed = sorted(self.fixed)
         if not fixed:
             return given
-        cut_kw = self._levels.power_kw(self._levels.cut(given))
+        levels = Levels(build_problem(depot, replace(self.night, burden_kw={})))
+        cut_kw = levels.power_kw(levels.cut(given))
         charged_kwh = np.cumsum(self.problem.energy_per_kw() * cut_kw, axis=1)
         fits = charged_kwh <= self.problem.battery_room_kwh[:, None]
         given[fixed] = np.where(fits, cut_kw, 0.0)[fixed]
