@@ -9,7 +9,14 @@ from datetime import UTC, datetime, timedelta
 from dispatch.kept import kept
 from dispatch.layers import Target, with_override
 from dispatch.safety import Place, Wiring
-from dispatch.station import ConnectorState, LiveState, StationProfile, Transaction, TransactionId
+from dispatch.station import (
+    ConnectorState,
+    LiveState,
+    MeterReading,
+    StationProfile,
+    Transaction,
+    TransactionId,
+)
 from optimiser.depot import Depot, Vehicle
 from optimiser.plan import Plan, PlannedVisit, wired
 from optimiser.profiles import ChargingProfile, charging_profiles
@@ -84,6 +91,32 @@ def strangers(depot: Depot, plan: Plan, live: LiveState) -> list[Place]:
         for place in (Place(charger.id, connector.id) for charger, connector in depot.connectors())
         if place not in known and live.charger(place.charger_id).connector(place.connector_id).transaction
     ]
+
+
+def with_telematics(live: LiveState, there: Mapping[Place, Occupant]) -> LiveState:
+    """The live state in which each connector's meter tells the SoC that its vehicle's telematics told last.
+
+    Most AC chargers never tell one. What was told before the session, or before the charger's own word, is not used.
+    """
+    told = {reading.vehicle_id: reading for reading in live.vehicles if reading.soc_percent is not None}
+    chargers = []
+    for charger in live.chargers:
+        states = []
+        for state in charger.connectors:
+            occupant = there.get(Place(charger.charger_id, state.connector_id))
+            reading = None if occupant is None else told.get(occupant.vehicle.id)
+            if occupant is not None and reading is not None:
+                own = state.meter
+                since = occupant.transaction.started_at
+                if own is not None and occupant.soc_percent is not None:
+                    since = max(since, own.at)
+                if reading.at >= since:
+                    meter = MeterReading(at=reading.at, received_at=live.now, soc_percent=reading.soc_percent)
+                    states.append(state.model_copy(update={"meter": meter}))
+                    continue
+            states.append(state)
+        chargers.append(charger.model_copy(update={"connectors": tuple(states)}))
+    return live.model_copy(update={"chargers": tuple(chargers)})
 
 
 def wirings(depot: Depot, there: Mapping[Place, Occupant]) -> dict[Place, Wiring]:

@@ -16,7 +16,7 @@ from dispatch.floors import targets
 from dispatch.journal import Journal
 from dispatch.kept import Recent, kept
 from dispatch.layers import Target
-from dispatch.occupants import occupants, wirings, with_overrides
+from dispatch.occupants import occupants, wirings, with_overrides, with_telematics
 from dispatch.overnight.burdens import asleep, burdens_of, known_to_fail
 from dispatch.overnight.facts import Facts, gather, looked
 from dispatch.overnight.looking import is_time_to_look, look, look_last, silent_chargers
@@ -152,6 +152,9 @@ def _wanted(around: Surroundings, facts: Facts, ledger: Ledger) -> tuple[Target,
 def _by_now(depot: Depot, plan: Plan, live: LiveState, ledger: Ledger) -> LiveState:
     """The live state with vehicles as full as they are by now."""
     there = occupants(depot, plan, live)
+    if live.vehicles:
+        live = with_telematics(live, there)
+        there = occupants(depot, plan, live)
     accepted: dict[Place, list[Command]] = {}
     for place, occupant in there.items():
         transaction_ids = {None, occupant.transaction.transaction_id}

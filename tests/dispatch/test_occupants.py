@@ -6,7 +6,7 @@ from datetime import datetime
 
 from dispatch.floors import targets
 from dispatch.layers import Target
-from dispatch.occupants import occupants, strangers, wirings, with_overrides
+from dispatch.occupants import occupants, strangers, wirings, with_overrides, with_telematics
 from dispatch.safety import Place
 from dispatch.station import (
     ChargerState,
@@ -107,6 +107,20 @@ def test_a_soc_counts_only_if_it_was_told_in_this_transaction() -> None:
 def test_a_known_vehicle_is_counted_on_its_own_phases() -> None:
     found = wirings(DEPOT, occupants(DEPOT, PLAN, a_live_state()))
     assert (found[CP1].vehicle_phases, found[CP2].vehicle_phases) == (None, 1)
+
+
+def test_the_freshest_soc_counts_whoever_tells_it() -> None:
+    def soc_percent(told_at: str, *, own_percent: float | None) -> float | None:
+        told = VehicleReading(vehicle_id="V2", at=at(told_at), soc_percent=55.0)
+        live = a_live_state(soc_percent=own_percent).model_copy(update={"vehicles": (told,)})
+        found = occupants(DEPOT, PLAN, with_telematics(live, occupants(DEPOT, PLAN, live)))
+        return found[CP2].soc_percent
+
+    # The session began at 18:00, and the charger's meter was read a minute later.
+    assert soc_percent("19:00", own_percent=None) == 55.0
+    assert soc_percent("19:00", own_percent=30.0) == 55.0
+    assert soc_percent("18:00", own_percent=30.0) == 30.0
+    assert soc_percent("17:00", own_percent=None) is None
 
 
 def overridden(
