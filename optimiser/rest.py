@@ -23,6 +23,9 @@ ABOVE_KW = 1e-4
 ABSENT_WEIGHT = 0.01
 """What the shortfall of a vehicle counts that is not there, or asleep, beside those that can be charged."""
 
+HOPELESS_WEIGHT = 0.9
+"""What the shortfall of a vehicle counts that cannot be ready any more: who still can does not make room for it."""
+
 UNREACHABLE_KWH = 0.05
 """What a vehicle may be short of what its own time and power allow before others are asked to make room. [kWh]"""
 
@@ -75,8 +78,9 @@ class Rest:
         self.movable = frozenset(range(len(self.visits))) - self.fixed
         self.planned_kw = self._given(depot, surely_kw)
         absent = np.array([one.is_missing or one.is_asleep for one in self.visits], dtype=np.bool_)
-        weight = np.where(absent, ABSENT_WEIGHT * self.problem.priority, self.problem.priority)
-        self.problem = replace(self.problem, priority=weight)
+        is_hopeless = self.problem.unreachable_kwh() > UNREACHABLE_KWH
+        weight = np.where(absent, ABSENT_WEIGHT, np.where(is_hopeless, HOPELESS_WEIGHT, 1.0))
+        self.problem = replace(self.problem, priority=weight * self.problem.priority)
 
     def _given(self, depot: Depot, surely_kw: Mapping[Place, FloatArray]) -> FloatArray:
         """What the plan gives, and what burdened connectors give for sure, while it fits into the battery."""

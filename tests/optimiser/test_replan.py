@@ -109,6 +109,24 @@ def test_what_cannot_be_made_good_is_a_shortfall_in_the_new_plan() -> None:
     assert replan(depot, night, new, live(plan, soc_percent={"V2": 10.0}), now=now) is None
 
 
+def test_who_can_still_be_ready_makes_no_room_for_who_cannot() -> None:
+    """There is power for one of them; V2 has come home empty and cannot be filled in time by any means."""
+    depot = a_depot(vehicles=[a_van("V1"), a_van("V2")], transformer_limit_kw=13.2)
+    visits = [
+        a_visit("V1", charger_id="CP1", arrival="01:00", departure="04:40", required_soc_percent=90.0),
+        a_visit("V2", charger_id="CP2", arrival="01:00", departure="04:40", required_soc_percent=40.0),
+    ]
+    night = a_night(depot, visits=visits)
+    plan = plan_night(depot, night, created_at=NOON)
+    assert plan.visits[0].is_ready
+    required = replace(night, visits=(visits[0], replace(visits[1], required_soc_percent=100.0)))
+    changed = replace(required, inputs_sha256="changed")
+    new = replan(depot, changed, plan, live(plan, soc_percent={"V1": 40.0, "V2": 0.0}), now=at("01:01"))
+    assert new is not None
+    assert new.visits[0].is_ready
+    assert not new.visits[1].is_ready
+
+
 def test_a_night_that_a_visit_was_taken_from_is_planned_for_the_others() -> None:
     depot, night, plan = a_depot_and_plan()
     other = replace(night, visits=night.visits[:2], inputs_sha256="changed")
