@@ -124,11 +124,8 @@ def decide(
     instants = tuple(instants)
     views = {holding.place: _View(holding, instants) for holding in holdings}
     waiting = {place: view.waiting for place, view in views.items() if view.waiting}
-    lowering = tuple(
-        Write(place=place, profiles=profiles)
-        for place, profiles in waiting.items()
-        if not views[place].effect(profiles).rises.any()
-    )
+    lowered = {place: views[place].that_only_lower(profiles) for place, profiles in waiting.items()}
+    lowering = tuple(Write(place=place, profiles=profiles) for place, profiles in lowered.items() if profiles)
     if lowering:
         return Decision(writes=lowering)
     held_back = {place: HeldBack(sentence=SPARED) for place in waiting if views[place].holding.is_spared}
@@ -156,8 +153,8 @@ def decide(
 class _Effect:
     """What profiles may do to a connector, whichever of them arrive and whatever of all that may be there is.
 
-    ``highest``: the most that may be drawn then, at least what may be drawn now. ``rises``: where it may be more than
-    before.
+    ``highest``: the most that may be drawn then, at least what may be drawn now. ``rises``: where one of them may allow
+    more than was allowed just before it: what one lowers another must not raise again beside a limit that is passed.
     """
 
     profiles: tuple[LayerProfile, ...]
@@ -198,6 +195,13 @@ class _View:
         exposures = [self._exposure(stack) for stack in self.stacks]
         return reduce(Exposure.at_most, exposures)
 
+    def that_only_lower(self, profiles: tuple[LayerProfile, ...]) -> tuple[LayerProfile, ...]:
+        """Those that allow nowhere more than before, neither alone nor one after the other."""
+        found = tuple(new for new in profiles if not self.effect((new,)).rises.any())
+        while self.effect(found).rises.any():
+            found = found[:-1]
+        return found
+
     def effect(self, profiles: Sequence[LayerProfile]) -> _Effect:
         """What the profiles may do, worked out once for all who ask."""
         key = tuple([id(new.profile) for new in profiles])
@@ -214,17 +218,15 @@ class _View:
         highest = self.now if holding.is_proven else full
         rises = np.zeros(count, dtype=np.bool_)
         for stack in self.stacks:
-            later = self._along(stack, profiles)
-            rises |= later.exceeds(self._exposure(stack))
-            highest = highest.at_least(later)
+            reached = [stack]
+            for new in profiles:
+                for before in tuple(reached):
+                    for following in after(before, new.profile):
+                        later = self._exposure(following)
+                        rises |= later.exceeds(self._exposure(before))
+                        highest = highest.at_least(later)
+                        reached.append(following)
         return _Effect(profiles=tuple(profiles), highest=highest, rises=rises)
-
-    def _along(self, stack: Stack, profiles: Sequence[LayerProfile]) -> Exposure:
-        """The most that may be drawn with any of the profiles on a stack: each may arrive, be refused or be lost."""
-        reached = [stack]
-        for new in profiles:
-            reached += [following for before in reached for following in after(before, new.profile)]
-        return reduce(Exposure.at_least, map(self._exposure, reached[1:]))
 
     def _exposure(self, stack: Stack) -> Exposure:
         return self.holding.exposure(stack, self.instants)

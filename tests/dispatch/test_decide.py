@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 from dispatch.charger import Capabilities
 from dispatch.composite import equivalent
 from dispatch.evidence import Layer
+from dispatch.layers import LayerProfile
 from dispatch.safety import Place
-from dispatch.station import SchedulePeriod, StationProfile
+from dispatch.station import Purpose, SchedulePeriod, StationProfile
 from optimiser.depot import Depot
 from optimiser.plan import Plan
 from tests.builders import a_depot, a_horizon, a_night, a_van, a_visit
-from tests.dispatch.dispatch_builders import a_plan
+from tests.dispatch.dispatch_builders import a_plan, a_profile
 from tests.dispatch.push_builders import Chargers, wanted_of
 
 STEPS = 6
@@ -258,6 +259,22 @@ def test_a_profile_that_takes_the_slot_of_another_uncovers_what_lies_beneath() -
     holding = replace(chargers.known[CP1], wanted=tuple(floors))
     chargers.known = {**chargers.known, CP1: holding}
     assert CP1 not in {write.place for write in chargers.decide().writes}
+
+
+def test_what_one_profile_lowers_another_does_not_raise_again_while_a_limit_is_passed() -> None:
+    # All three are without limits; the session's 16 A are no more than that, but more than the floor before them.
+    depot = three_vans(transformer_limit_kw=13.0)
+    chargers = Chargers.on_day_one(
+        depot, planned(depot, {}), now=NOW, capabilities=Capabilities(max_stack_level=0)
+    )
+    session = a_profile(
+        profile_id=13, purpose=Purpose.TX, transaction_id=7, start=NOW, duration_s=3600, limits=[(0, 16.0)]
+    )
+    holding = chargers.known[CP1]
+    wanted = (*holding.wanted, LayerProfile(layer=Layer.OVERRIDE, profile=session))
+    chargers.known[CP1] = replace(holding, wanted=wanted, transaction_id=7)
+    sent = next(write for write in chargers.decide().writes if write.place == CP1)
+    assert sent.profiles == holding.wanted
 
 
 POWERS = st.lists(
