@@ -358,18 +358,15 @@ def _input_error(where: str, *, found: str, allowed: str) -> InputError:
 def _could_pass(depot: Depot) -> Iterator[str]:
     """Where chargers that all forget their profiles at once would pass a limit, and by how much."""
     for one in all_awake(depot):
-        if one.most <= one.left:
+        if one.most_kw <= one.left_kw:
             continue
         place = "the transformer limit"
         if one.feeder_id is not None:
             place = f"the limit of feeder {one.feeder_id}" + (f" on {one.phase}" if one.phase else "")
-        most, above = (
-            sentences.power(value) if one.phase is None else f"{value:,.1f} A"
-            for value in (one.most, one.most - one.left)
-        )
         yield (
-            f"chargers that all forget their profiles at once draw up to {most}, "
-            f"{above} above {place}" + (" after base load and reserve" if one.carries_base_load else "")
+            f"chargers that all forget their profiles at once draw up to {sentences.power(one.most_kw)}, "
+            f"{sentences.power(one.most_kw - one.left_kw)} above {place}"
+            + (" after base load and reserve" if one.carries_base_load else "")
         )
 
 

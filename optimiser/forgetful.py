@@ -15,7 +15,7 @@ import numpy.typing as npt
 from optimiser.depot import Charger, Connector, Depot, Feeder
 from optimiser.horizon import FloatArray
 from optimiser.night import Night
-from optimiser.units import current_a_from_kw
+from optimiser.units import current_a_from_kw, kw_from_current_a
 
 PHASES = ("L1", "L2", "L3")
 IntArray = npt.NDArray[np.int64]
@@ -25,15 +25,15 @@ IntArray = npt.NDArray[np.int64]
 class AllAwake:
     """What all chargers below a limit draw at full power, and what the limit leaves them at any time of the year.
 
-    ``feeder_id`` is None at the transformer, ``phase`` where the limit is in kW. Both values in kW, or in A of a phase.
+    ``feeder_id`` is None at the transformer, ``phase`` where the limit is on all of them.
     ``carries_base_load``: base load and reserve are taken off what is left.
     """
 
     feeder_id: str | None
     phase: str | None
     carries_base_load: bool
-    most: float
-    left: float
+    most_kw: float
+    left_kw: float
 
 
 def all_awake(depot: Depot) -> Iterator[AllAwake]:
@@ -46,8 +46,8 @@ def all_awake(depot: Depot) -> Iterator[AllAwake]:
         feeder_id=None,
         phase=None,
         carries_base_load=True,
-        most=sum(connector.full_power_kw(volt) for _, connector in depot.connectors()),
-        left=depot.site.transformer_limit_kw - taken_kw,
+        most_kw=sum(connector.full_power_kw(volt) for _, connector in depot.connectors()),
+        left_kw=depot.site.transformer_limit_kw - taken_kw,
     )
     for feeder in depot.feeders:
         below = [pair for pair in depot.connectors() if feeder.id in depot.feeder_path(pair[0])]
@@ -58,8 +58,8 @@ def all_awake(depot: Depot) -> Iterator[AllAwake]:
                 feeder_id=feeder.id,
                 phase=None,
                 carries_base_load=feeder.parent is None,
-                most=most_kw,
-                left=feeder.limit_kw - beside_kw,
+                most_kw=most_kw,
+                left_kw=feeder.limit_kw - beside_kw,
             )
         if feeder.limit_per_phase_a is not None:
             left_a = feeder.limit_per_phase_a - current_a_from_kw(beside_kw, phases=3, voltage_v=volt)
@@ -81,8 +81,8 @@ def _phases_awake(
             feeder_id=feeder.id,
             phase=phase,
             carries_base_load=feeder.parent is None,
-            most=most_a,
-            left=left_a,
+            most_kw=kw_from_current_a(most_a, phases=1, voltage_v=voltage_v),
+            left_kw=kw_from_current_a(left_a, phases=1, voltage_v=voltage_v),
         )
 
 

@@ -221,8 +221,8 @@ def test_what_check_says_of_forgetting_at_once_is_the_worst_case_of_nothing_prov
         name = "transformer" if one.feeder_id is None else f"feeder {one.feeder_id}"
         limit = limits[name if one.phase is None else f"{name} phase {one.phase}"]
         in_kw = 1.0 if one.phase is None else 0.23
-        assert worst_kw[limit.name] == pytest.approx([one.most * in_kw])
-        assert one.left == pytest.approx(room_without_plan(limit, depot))
+        assert worst_kw[limit.name] == pytest.approx([one.most_kw])
+        assert one.left_kw == pytest.approx(room_without_plan(limit, depot) * in_kw)
 
 
 def test_a_place_prints_as_people_write_it() -> None:
