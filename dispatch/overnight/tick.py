@@ -6,7 +6,7 @@ Idempotent: a second tick with the same facts sends nothing, and looks again.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -17,7 +17,7 @@ from dispatch.journal import Journal
 from dispatch.kept import Recent, kept
 from dispatch.layers import Target
 from dispatch.occupants import occupants, wirings, with_overrides, with_telematics
-from dispatch.overnight.burdens import asleep, burdens_of, known_to_fail
+from dispatch.overnight.burdens import Burdens, asleep, burdens_of, known_to_fail
 from dispatch.overnight.facts import Facts, gather, looked
 from dispatch.overnight.looking import is_time_to_look, look, look_last, silent_chargers
 from dispatch.overnight.metering import distrust_overdrawn, metered, with_socs
@@ -67,7 +67,7 @@ async def tick(
         tracks, live.now, every=timedelta(minutes=depot.policy.tick_minutes)
     )
     await look(around, tracks, is_whole=is_whole)
-    burdens = burdens_of(plan, tracks, ledger, now=around.clock(), among=known_to_fail(tracks, ledger))
+    burdens = _burdens(around, tracks, ledger, among=known_to_fail(tracks, ledger))
     sleeping = asleep(tracks, live)
     for attempt in range(MOST_PLANS):
         before, facts = facts, gather(facts, depot, night, burdens=burdens, asleep=sleeping)
@@ -78,7 +78,7 @@ async def tick(
         elif attempt:
             break
         await push(around, tracks, live)
-        known, burdens = burdens, burdens_of(facts.plan, tracks, ledger, now=around.clock())
+        known, burdens = burdens, _burdens(around, tracks, ledger)
         if set(burdens.most_kw) == set(known.most_kw):
             break
     await look_last(around, tracks, live, is_whole=is_whole)
@@ -117,6 +117,19 @@ def tracks_of(around: Surroundings, facts: Facts, ledger: Ledger) -> list[Track]
     """Every connector with what it holds and should hold."""
     wired = wirings(around.depot, facts.there)
     return begin_tracks(around.depot, ledger, _wanted(around, facts, ledger), facts.live, wired)
+
+
+def _burdens(
+    around: Surroundings, tracks: Sequence[Track], ledger: Ledger, *, among: Collection[Place] | None = None
+) -> Burdens:
+    """What connectors may draw that do not obey; nothing is planned around a depot of which nobody is there.
+
+    A gateway that has just been started has no charger yet. They go on with what they hold, and a plan in which all
+    others make room for each of them would leave nothing to anybody.
+    """
+    if not any(track.is_connected for track in tracks):
+        return Burdens()
+    return burdens_of(around.plan, tracks, ledger, now=around.clock(), among=among)
 
 
 def _retarget(around: Surroundings, tracks: Sequence[Track], facts: Facts, ledger: Ledger) -> None:

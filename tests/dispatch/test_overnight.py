@@ -290,3 +290,12 @@ async def test_a_charger_that_knows_nothing_of_profiles_and_says_nothing_is_not_
             query = "select action from messages where charger_id = 'CP1' and direction = 'out' order by id"
             asked = [a for a in connection.exec_driver_sql(query).scalars() if a in ABOUT_PROFILES]
     assert asked == ["GetCompositeSchedule", "SetChargingProfile"]
+
+
+async def test_before_the_first_charger_is_there_nobody_is_planned_around(tmp_path: Path) -> None:
+    made = three_vans_tonight()
+    async with a_gateway_for(tmp_path, made, clock=a_clock(EVENING)) as rehearsal:
+        report = await rehearsal.tick()
+        assert not report.is_reachable
+        assert not report.is_replanned
+        assert rehearsal.journal.latest_plan(NIGHT) == made[2]
