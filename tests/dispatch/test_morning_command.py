@@ -150,9 +150,7 @@ def test_the_store_gives_only_what_belongs_to_the_night(tmp_path: Path) -> None:
     journal.record(
         [connected(time="12:00").model_copy(update={"received_at": at("12:00") - timedelta(days=9)})]
     )
-    journal.record(
-        [booted(time="12:00").model_copy(update={"received_at": at("12:00") - timedelta(days=5)})]
-    )
+    journal.record([booted(time="12:00").model_copy(update={"received_at": at("12:00") - timedelta(days=5)})])
     for event in a_metered_session():
         journal.record([event])
     journal.record(
