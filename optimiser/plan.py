@@ -57,7 +57,8 @@ class PlannedVisit:
 
     ``arrival`` and ``departure`` are those of the visit, also where they lie outside the horizon. ``phases``
     are those that vehicle and connector both have, 0 on DC. ``precondition_kwh`` is the part of ``required_kwh``
-    that warming or cooling takes before departure: the SoC planned is what is left after it.
+    that warming or cooling takes before departure: the SoC planned is what is left after it. ``taken_share``: what the
+    vehicle was seen to draw of ``power_kw``, which it may draw and which counts at the limits.
     """
 
     vehicle_id: str
@@ -74,6 +75,7 @@ class PlannedVisit:
     power_kw: tuple[float, ...] = field(repr=False)
     phases: int = 0
     precondition_kwh: float = 0.0
+    taken_share: float = 1.0
 
     @property
     def is_ready(self) -> bool:
@@ -318,9 +320,7 @@ class Plan(Explained, Valued):
         if document["schema"] != SCHEMA:
             raise ValueError(f"schema {document['schema']!r}, expected {SCHEMA!r}")
         horizon = document["horizon"] | {"start": datetime.fromisoformat(document["horizon"]["start"])}
-        connectors = document.get("connectors")
-        if connectors is None:
-            connectors = _visited_connectors(document["visits"])
+        connectors = document.get("connectors") or _visited_connectors(document["visits"])
         return cls(
             depot=document["depot"],
             night=date.fromisoformat(document["night"]),

@@ -25,7 +25,7 @@ UNITS = (
 WITHOUT_UNIT = {
     "allowed", "amount", "baseline", "charge_efficiency", "coefficients", "conversion_efficiency", "cost_total", "costs", "demand", "efficiency", "energy", "gap",
     "kw", "limit", "lower", "lp_bound", "minutes", "money", "need", "otherwise", "peak", "percent", "planned", "power", "present", "price", "priority",
-    "readiness", "seconds", "secured", "step", "timeout", "total", "upper", "value", "weight",
+    "readiness", "seconds", "secured", "share", "step", "taken_share", "timeout", "total", "upper", "value", "weight",
 }  # fmt: skip
 """Shares, money, weights, units themselves, a name of the standard library's, and what stands beside its unit."""
 

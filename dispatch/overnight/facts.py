@@ -11,6 +11,7 @@ from dispatch.floors import floors
 from dispatch.occupants import Occupant, occupants, strangers
 from dispatch.overnight.base_load import believed_base_load_kw
 from dispatch.overnight.burdens import Burdens
+from dispatch.overnight.shares import Shares, planned_shares, taking
 from dispatch.safety import Place
 from dispatch.station import LiveState
 from optimiser.depot import Depot
@@ -60,11 +61,15 @@ def gather(
     *,
     burdens: Burdens | None = None,
     asleep: Collection[Place] = (),
+    shares: Shares | None = None,
 ) -> Facts:
     """The facts with a new plan, where the old one passes a limit of now or somebody would otherwise be short. Pure.
 
-    ``burdens`` are what chargers may draw that do not obey, ``asleep`` those whose vehicles draw nothing.
+    ``burdens`` are what chargers may draw that do not obey, ``asleep`` those whose vehicles draw nothing,
+    ``shares`` what vehicles were now seen to draw of what they may.
     """
+    shares = shares or Shares()
+    known = planned_shares(before.there) | dict(shares.of)
     plan, live = before.stored or before.plan, before.live
     burdens = _with_strangers(depot, plan, live, burdens or Burdens())
     tonight = replace(
@@ -74,7 +79,7 @@ def gather(
     )
     try:
         new = replan(
-            depot,
+            taking(depot, known),
             tonight,
             plan,
             _vehicles(before.there, asleep),
@@ -87,10 +92,23 @@ def gather(
         return _outdated(_noted(before, note), night)
     if new is None:
         return _outdated(before, night)
+    said = [sentence for sentence in shares.sentences if sentence not in new.warnings]
+    new = _with_shares(replace(new, warnings=(*new.warnings, *said)), before.there, known)
     noted = _noted(before, *new.warnings[len(plan.warnings) :])
     return replace(
         noted, plan=new, stored=new, there=occupants(depot, new, live), is_replanned=True, is_outdated=False
     )
+
+
+def _with_shares(plan: Plan, there: Mapping[Place, Occupant], shares: Mapping[str, float]) -> Plan:
+    """The plan with the shares that it was made with, on the visits of now."""
+    here = {
+        (one.vehicle.id, one.visit.departure): shares.get(one.vehicle.id, 1.0)
+        for one in there.values()
+        if one.visit is not None
+    }
+    visits = (replace(one, taken_share=here.get((one.vehicle_id, one.departure), 1.0)) for one in plan.visits)
+    return replace(plan, visits=tuple(visits))
 
 
 def _noted(facts: Facts, *notes: str) -> Facts:

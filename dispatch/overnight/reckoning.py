@@ -15,9 +15,10 @@ from dispatch.composite import Limit, Segment, effective
 from dispatch.evidence import Command
 from dispatch.layers import Target
 from dispatch.occupants import Occupant
+from dispatch.overnight.shares import taken_kw
 from dispatch.safety import Place, Wiring
 from dispatch.station import ConnectorState, LiveState, MeterReading
-from optimiser.depot import Vehicle, power_range
+from optimiser.depot import power_range
 from optimiser.plan import Plan
 
 LONGEST = timedelta(minutes=30)
@@ -80,7 +81,8 @@ def owed_percent(target: Target, occupant: Occupant, plan: Plan, now: datetime) 
         for period in target.plan.periods
         if period.start < end and period.end > begin
     )
-    return 100.0 * (allowed_kwh - planned_kwh) * vehicle.charge_efficiency / vehicle.battery_kwh
+    taken_kwh = visit.taken_share * (allowed_kwh - planned_kwh)
+    return 100.0 * taken_kwh * vehicle.charge_efficiency / vehicle.battery_kwh
 
 
 def _telling(state: ConnectorState, soc_percent: float, now: datetime) -> ConnectorState:
@@ -99,6 +101,7 @@ def _soc_percent_by(
 ) -> float:
     assert occupant.soc_percent is not None
     vehicle, begin = occupant.vehicle, reading.at
+    share = 1.0 if occupant.visit is None else occupant.visit.taken_share
     end = min(now, begin + LONGEST)
     if begin >= end:
         return occupant.soc_percent
@@ -108,15 +111,17 @@ def _soc_percent_by(
     segments = effective(stack, transaction_id=transaction_id, start=begin - settle, end=end)
     most_kw = power_range(wiring.connector, vehicle, voltage_v=wiring.voltage_v).max_kw
     drawn_kw = _drawn_kw(reading, wiring)
-    before = [_taken_kw(segment.limit, wiring, vehicle) for segment in segments if segment.start <= begin]
+    before = [
+        share * taken_kw(segment.limit, wiring, vehicle) for segment in segments if segment.start <= begin
+    ]
     if drawn_kw is not None and changed_at < begin - settle and drawn_kw < TAKES_LESS * min(before):
         most_kw = min(most_kw, drawn_kw)
     soc_percent = occupant.soc_percent
     for since, until, limit in _pieces(segments, begin, end, cut=changed_at):
-        taken_kw = min(most_kw, _taken_kw(limit, wiring, vehicle))
+        charging_kw = min(most_kw, share * taken_kw(limit, wiring, vehicle))
         if since < changed_at and drawn_kw is not None:
-            taken_kw = min(taken_kw, drawn_kw)
-        into_battery_kw = taken_kw * vehicle.charge_efficiency
+            charging_kw = min(charging_kw, drawn_kw)
+        into_battery_kw = charging_kw * vehicle.charge_efficiency
         if vehicle.charge_curve is not None and wiring.connector.is_dc:
             curve = vehicle.charge_curve
             into_battery_kw = min(
@@ -139,13 +144,6 @@ def _pieces(
             pieces.append((since, following, segment.limit))
             since = following
     return pieces
-
-
-def _taken_kw(limit: Limit | None, wiring: Wiring, vehicle: Vehicle) -> float:
-    """What a vehicle can take under a limit, from the grid; nothing below the least that it charges with."""
-    reach = power_range(wiring.connector, vehicle, voltage_v=wiring.voltage_v)
-    allowed_kw = min(wiring.draw(limit).kw, reach.max_kw)
-    return allowed_kw if allowed_kw >= reach.min_kw - 1e-9 else 0.0
 
 
 def _drawn_kw(reading: MeterReading, wiring: Wiring) -> float | None:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from dispatch.decide import Write
+from dispatch.events import Metered
 from dispatch.evidence import Command
 from dispatch.floors import targets
 from dispatch.journal import Journal
@@ -23,6 +24,7 @@ from dispatch.overnight.looking import is_time_to_look, look, look_last, silent_
 from dispatch.overnight.metering import distrust_overdrawn, metered, with_socs
 from dispatch.overnight.reckoning import owed_percent, reckoned
 from dispatch.overnight.rows import report_of
+from dispatch.overnight.shares import OLDEST, Shares, seen_share, sentence, suspects
 from dispatch.push import Surroundings, assumed_writes, ledger_at, push
 from dispatch.report import NightReport
 from dispatch.safety import Place
@@ -33,6 +35,8 @@ from optimiser.depot import Depot
 from optimiser.night import Night
 from optimiser.plan import Plan
 
+COMMANDS_COUNT = timedelta(days=1)
+"""How long before a session something may have been sent that its connector still held when it began."""
 MOST_PLANS = 2
 """How often a night is planned in one tick: around what is known to fail, and around what has failed in it."""
 
@@ -69,8 +73,9 @@ async def tick(
     await look(around, tracks, is_whole=is_whole)
     burdens = _burdens(around, tracks, ledger, among=known_to_fail(tracks, ledger))
     sleeping = asleep(tracks, live)
+    shares = _shares_seen(around, facts, tracks, live)
     for attempt in range(MOST_PLANS):
-        before, facts = facts, gather(facts, depot, night, burdens=burdens, asleep=sleeping)
+        before, facts = facts, gather(facts, depot, night, burdens=burdens, asleep=sleeping, shares=shares)
         if facts.plan is not before.plan:
             journal.save_plan(facts.plan, kind="replan")
             around = replace(around, plan=facts.plan)
@@ -184,6 +189,35 @@ def _by_now(depot: Depot, plan: Plan, live: LiveState, ledger: Ledger) -> LiveSt
     }
     settle_s = depot.policy.settle_s
     return reckoned(live, there, wirings(depot, there), accepted, settle_s=settle_s, owed=owed)
+
+
+def _shares_seen(around: Surroundings, facts: Facts, tracks: Sequence[Track], live: LiveState) -> Shares:
+    """What vehicles are now seen to draw of what they may.
+
+    The store is asked for earlier readings only where the last one shows something else than the plan expects.
+    """
+    found = suspects(tracks, facts.there, live, settle_s=around.depot.policy.settle_s)
+    if not found:
+        return Shares()
+    events = around.journal.events(since=live.now - OLDEST, kinds=["metered"])
+    shares = {}
+    said = []
+    for suspect in found:
+        transaction_ids = {None, suspect.occupant.transaction.transaction_id}
+        readings = [
+            event.reading
+            for event in events
+            if isinstance(event, Metered)
+            and Place(event.charger_id, event.connector_id) == suspect.place
+            and event.transaction_id in transaction_ids
+        ]
+        since = suspect.occupant.transaction.started_at - COMMANDS_COUNT
+        commands = around.journal.commands(charger_id=suspect.place.charger_id, since=since)
+        share = seen_share(suspect, readings, commands)
+        if share is not None:
+            shares[suspect.occupant.vehicle.id] = share
+            said.append(sentence(suspect, share))
+    return Shares(of=shares, sentences=tuple(said))
 
 
 _DEPOTS, _PLANS = Recent[Depot](4), Recent[Plan](4)

@@ -46,6 +46,7 @@ def test_the_document_has_the_keys_of_the_contract_in_their_shapes() -> None:
         "power_kw",
         "phases",
         "precondition_kwh",
+        "taken_share",
     }
     assert document["connectors"][0] == {
         "charger_id": "CP1",

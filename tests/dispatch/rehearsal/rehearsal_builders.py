@@ -31,8 +31,9 @@ def a_planned_night(
     secure_against_forgetful: int = 0,
     free_chargers: int = 0,
     precondition_kwh: float = 0.0,
+    required_soc_percent: float = 80.0,
 ) -> tuple[Depot, Night, Plan]:
-    """Vans at home from 17:50 to 07:42 that need 19.2 kWh each, one to a charger; a tick every hour."""
+    """Vans at home from 17:50 to 07:42 with 50 % that need 80, one to a charger; a tick every hour."""
     names = [f"V{number}" for number in range(1, vans + 1)]
     wired = (an_ac_connector(),)
     chargers = [Charger(id=f"CP{n}", connectors=wired) for n in range(1, vans + free_chargers + 1)]
@@ -47,7 +48,7 @@ def a_planned_night(
             name,
             charger_id=f"CP{number}",
             arrival_soc_percent=50,
-            required_soc_percent=80,
+            required_soc_percent=required_soc_percent,
             precondition_kwh=precondition_kwh,
         )
         for number, name in enumerate(names, start=1)

@@ -25,7 +25,7 @@ from optimiser.depot import Charger
 from optimiser.inputs import InputError
 from optimiser.plan import READY_TOLERANCE_PERCENT
 from tests.builders import a_bus, a_dc_connector, a_depot, a_night, a_van, a_visit, an_ac_connector, at
-from tests.dispatch.rehearsal.rehearsal_builders import a_planned_night, energy_kwh, played
+from tests.dispatch.rehearsal.rehearsal_builders import a_planned_night, energy_kwh, played, verdict_on
 
 SLACK = timedelta(seconds=2)
 
@@ -142,6 +142,21 @@ def test_a_vehicle_with_one_phase_draws_a_third() -> None:
     assert {piece.phases for piece in pieces} == {1}
     assert max(piece.first_kw for piece in pieces) <= 3.68 + 1e-9
     assert happened.scene.depot.vehicle("V1").ac_phases == 3
+
+
+def test_a_vehicle_that_draws_a_third_is_ready_all_the_same_where_the_night_is_long_enough() -> None:
+    """Its plan gives it two hours from midnight on; it needs six, and its charger's meter shows that in the first."""
+    verdict = verdict_on(OtherPhases(vehicle="V1", drawn=1))
+    assert verdict.broken == frozenset()
+    assert verdict.ready == 3
+
+
+def test_a_vehicle_that_draws_a_third_is_announced_in_time_where_the_night_is_too_short() -> None:
+    """What lacks 32 kWh from the grid, and nothing is drawn before midnight, has 28 by the morning."""
+    made = a_planned_night(required_soc_percent=95.0, vans=1)
+    (departure,) = verdict_on(OtherPhases(vehicle="V1", drawn=1), made=made).departures
+    assert not departure.possible
+    assert departure.announced
 
 
 def test_a_vehicle_that_sleeps_misses_the_cheap_hours_that_it_waited_for() -> None:
