@@ -87,11 +87,17 @@ class Keeping(Another):
         return Reply(outcome=Outcome.ACCEPTED, at=EVENING)
 
 
-async def inspected(night: Rehearsal, *, clear_foreign: bool = False) -> Inspection:
+async def inspected(
+    night: Rehearsal, *, clear_foreign: bool = False, stations: Stations | None = None
+) -> Inspection:
     plan = night.journal.latest_plan(NIGHT)
     assert plan is not None
     return await inspect_depot(
-        night.depot, plan, journal=night.journal, stations=night.stations, clear_foreign=clear_foreign
+        night.depot,
+        plan,
+        journal=night.journal,
+        stations=stations or night.stations,
+        clear_foreign=clear_foreign,
     )
 
 
@@ -336,8 +342,8 @@ async def test_a_charger_that_hangs_up_while_it_is_asked_ends_the_removals_there
         await night.tick()
         await installed_by_another(night, "CP1", left_over(6.0))
         await installed_by_another(night, "CP2", left_over(6.0))
-        night.stations = Hanging(night.stations, charger_id="CP1")
-        found = await inspected(night, clear_foreign=True)
+        hanging = Hanging(night.stations, charger_id="CP1")
+        found = await inspected(night, clear_foreign=True, stations=hanging)
         outcomes = [(one.clearing.place.charger_id, one.reply.outcome) for one in found.attempts if one.reply]
         assert outcomes == [("CP1", Outcome.NO_ANSWER), ("CP2", Outcome.ACCEPTED)]
         assert kinds(found, "CP1") == {"AS_PLANNED": 2, "FOREIGN": 1}
@@ -350,8 +356,7 @@ async def test_what_a_charger_keeps_though_it_accepted_is_asked_for_once_and_sta
     async with a_rehearsal(tmp_path, vans()) as night:
         await night.tick()
         await installed_by_another(night, "CP2", left_over(6.0))
-        night.stations = Keeping(night.stations)
-        found = await inspected(night, clear_foreign=True)
+        found = await inspected(night, clear_foreign=True, stations=Keeping(night.stations))
         assert 0 < len(found.attempts) <= MAX_CLEARS
         assert len({one.clearing for one in found.attempts}) == len(found.attempts)
         assert kinds(found, "CP2") == {"FOREIGN": 1}
