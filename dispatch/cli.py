@@ -15,20 +15,20 @@ import typer
 
 from dispatch import api, gateway
 from dispatch.audit.command import audit_command
-from dispatch.backup_command import backup_command
 from dispatch.charger import CapabilityError
-from dispatch.chargers_command import chargers_app
-from dispatch.credentials_command import credentials_app
-from dispatch.dispatch_command import dispatch_command
-from dispatch.gateway_command import gateway_command
+from dispatch.commands.backup import backup_command
+from dispatch.commands.chargers import chargers_app
+from dispatch.commands.credentials import credentials_app
+from dispatch.commands.dispatch import dispatch_command
+from dispatch.commands.gateway import gateway_command
+from dispatch.commands.preview import preview_command
+from dispatch.commands.report import report_command
+from dispatch.commands.simulate import simulate_command
 from dispatch.journal import Journal, JournalError, StoreAwayError, has_journal, open_journal
 from dispatch.known import capabilities_of, check_charger
 from dispatch.lease import LeaseHeldError
-from dispatch.preview_command import preview_command
 from dispatch.profiles_json import render_profiles
 from dispatch.rehearsal.command import rehearse_command
-from dispatch.report_command import report_command
-from dispatch.simulate_command import simulate_command
 from dispatch.simulator.depot import SimulationError
 from dispatch.site import Site
 from dispatch.station import LeaseLostError, StationsUnreachableError

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from dispatch.charger import Capabilities, CapabilityError
-from dispatch.chargers_command import example_payloads
+from dispatch.commands.chargers import example_payloads
 from dispatch.composite import Limit, Segment
 from dispatch.decide import SPARED, decide
 from dispatch.evidence import Layer

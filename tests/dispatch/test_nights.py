@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from dispatch.api import ApiStations
-from dispatch.dispatch_command import _Nights
+from dispatch.commands.dispatch import _Nights
 from dispatch.journal import open_journal
 from dispatch.site import Site
 from optimiser.inputs import InputError, load_folder

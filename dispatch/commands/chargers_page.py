@@ -1,4 +1,4 @@
-"""The known charger models as a page for the web: ``python -m dispatch.chargers_page > dispatch/chargers/README.md``."""
+"""The known charger models as a page for the web: ``python -m dispatch.commands.chargers_page > dispatch/chargers/README.md``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ HEAD = """# Known chargers
 How these models differ from the rule, and where that is known from. A charger that is not here is served too: by
 what it reports, and by what its answers teach. `depot chargers show VENDOR MODEL` shows what would be sent to one.
 Values are from public reports and manuals, not from tests of our own; `depot.yaml` goes before all of them.
-This page is written from the files beside it by `python -m dispatch.chargers_page`.
+This page is written from the files beside it by `python -m dispatch.commands.chargers_page`.
 """
 
 

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dispatch import chargers_page
+from dispatch.commands import chargers_page
 from dispatch.models import shipped_models
 
-KEPT = Path(chargers_page.__file__).parent / "chargers" / "README.md"
+KEPT = Path(chargers_page.__file__).parents[1] / "chargers" / "README.md"
 
 
 def test_the_page_is_what_the_model_files_say() -> None:

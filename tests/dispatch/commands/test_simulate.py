@@ -71,7 +71,7 @@ def test_charge_points_without_their_certificates_are_told_what_they_need(folder
 
 def test_a_process_allows_itself_the_files_that_its_chargers_need() -> None:
     code = (
-        "import resource; from dispatch.gateway_command import _allow_files\n"
+        "import resource; from dispatch.commands.gateway import _allow_files\n"
         "limit = resource.RLIMIT_NOFILE; hard = resource.getrlimit(limit)[1]\n"
         "resource.setrlimit(limit, (128, hard)); _allow_files(100); print(resource.getrlimit(limit)[0])\n"
         "_allow_files(300); print(resource.getrlimit(limit)[0])\n"

@@ -42,7 +42,7 @@ from tests.dispatch.morning_builders import (
 from tests.dispatch.overnight_builders import EVENING, Rehearsal, a_rehearsal, three_vans_tonight
 from tests.optimiser.test_plan_report import Page
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 PARCEL = ROOT / "data" / "parcel-12"
 
 

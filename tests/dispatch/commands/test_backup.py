@@ -19,7 +19,7 @@ from dispatch.store import opening
 from tests.builders import NIGHT
 from tests.dispatch.postgresql_builders import PostgreSql
 
-PARCEL_12 = Path(__file__).parents[2] / "data" / "parcel-12"
+PARCEL_12 = Path(__file__).parents[3] / "data" / "parcel-12"
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,1 @@
+"""The commands of the dispatcher, a file each: their options, and what they hand to whom."""
