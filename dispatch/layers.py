@@ -14,7 +14,8 @@ from dispatch.evidence import Layer
 from dispatch.safety import Place
 from dispatch.station import ProfileKind, Purpose, RateUnit, SchedulePeriod, StationProfile, Transaction
 from optimiser.depot import Connector
-from optimiser.plan import Plan, PlannedVisit
+from optimiser.plan import Plan
+from optimiser.planned import PlannedVisit
 from optimiser.profiles import ChargingProfile, Period, compressed
 from optimiser.units import floor_to_step, kw_from_current_a
 

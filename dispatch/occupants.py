@@ -18,7 +18,8 @@ from dispatch.station import (
     TransactionId,
 )
 from optimiser.depot import Depot, Vehicle
-from optimiser.plan import Plan, PlannedVisit, wired
+from optimiser.plan import Plan, wired
+from optimiser.planned import PlannedVisit
 from optimiser.profiles import ChargingProfile, charging_profiles
 
 EARLIEST = timedelta(hours=1)

@@ -17,7 +17,8 @@ from optimiser.cost import Cost, PaidPeak
 from optimiser.depot import Depot
 from optimiser.horizon import FloatArray
 from optimiser.night import Night, Visit
-from optimiser.plan import Plan, PlannedVisit, Solver, wired
+from optimiser.plan import Plan, Solver, wired
+from optimiser.planned import PlannedVisit
 from optimiser.series import Series, SiteSeries
 from optimiser.tariff import billing_means
 

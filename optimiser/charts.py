@@ -44,7 +44,8 @@ from optimiser.load_chart import (
     plain_text,
     step_edges,
 )
-from optimiser.plan import Plan, PlannedVisit
+from optimiser.plan import Plan
+from optimiser.planned import PlannedVisit
 from optimiser.units import floor_to_step
 
 WIDTH_IN = 11.0

@@ -16,7 +16,8 @@ from optimiser.accounting import preconditioned_kwh
 from optimiser.depot import Depot
 from optimiser.horizon import FloatArray, Horizon
 from optimiser.night import Night, Visit
-from optimiser.plan import Plan, PlannedVisit
+from optimiser.plan import Plan
+from optimiser.planned import PlannedVisit
 
 Place = tuple[str, int]
 """A connector: charger id and connector id."""

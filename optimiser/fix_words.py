@@ -9,7 +9,7 @@ from optimiser.changes import PER_PHASE, TRANSFORMER
 from optimiser.explanation import Binding, Span
 from optimiser.horizon import Horizon
 from optimiser.night import Visit
-from optimiser.plan import PlannedVisit
+from optimiser.planned import PlannedVisit
 from optimiser.sentences import clock, energy
 
 NAMED_AT_MOST = 5

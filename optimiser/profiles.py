@@ -16,7 +16,8 @@ import numpy as np
 
 from optimiser.display import Card, Printed, counted
 from optimiser.horizon import Horizon
-from optimiser.plan import Plan, PlannedConnector, PlannedVisit
+from optimiser.plan import Plan
+from optimiser.planned import PlannedConnector, PlannedVisit
 from optimiser.segments import best_runs, least_of_runs, sums_of_runs
 from optimiser.units import current_a_from_kw, floor_to_step
 

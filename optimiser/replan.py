@@ -20,7 +20,8 @@ from optimiser.expected import Expected, LiveVehicle, Place, expected_visits
 from optimiser.horizon import FloatArray
 from optimiser.lp import SolverError
 from optimiser.night import Night
-from optimiser.plan import READY_TOLERANCE_PERCENT, Plan
+from optimiser.plan import Plan
+from optimiser.planned import READY_TOLERANCE_PERCENT
 from optimiser.planner import UNSOLVED
 from optimiser.replan_words import sentences
 from optimiser.rest import Rest, Solved

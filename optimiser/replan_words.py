@@ -10,7 +10,8 @@ import numpy as np
 from optimiser.depot import Depot
 from optimiser.expected import Expected, gain_percent
 from optimiser.horizon import FloatArray
-from optimiser.plan import READY_TOLERANCE_PERCENT, Plan
+from optimiser.plan import Plan
+from optimiser.planned import READY_TOLERANCE_PERCENT
 from optimiser.rest import UNREACHABLE_KWH, Rest, Solved
 
 WORTH_SAYING_PERCENT = 1.0

@@ -11,7 +11,8 @@ from datetime import datetime
 from optimiser.baselines import minutes_above_limit
 from optimiser.cost import PaidPeak
 from optimiser.horizon import Horizon
-from optimiser.plan import Plan, PlannedVisit
+from optimiser.plan import Plan
+from optimiser.planned import PlannedVisit
 from optimiser.tariff import ALL_HOURS
 
 NAMED_AT_MOST = 5

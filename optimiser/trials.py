@@ -15,7 +15,7 @@ import numpy as np
 from optimiser.changes import Changed
 from optimiser.horizon import FloatArray
 from optimiser.lp import LinearProgram, SolverError
-from optimiser.plan import READY_TOLERANCE_PERCENT
+from optimiser.planned import READY_TOLERANCE_PERCENT
 from optimiser.planner import decide
 from optimiser.problem import BoolArray, Problem, build_problem
 

@@ -14,7 +14,7 @@ from dispatch.morning.sessions import Session, Span, reading_time
 from dispatch.safety import Place
 from dispatch.station import MeterReading
 from optimiser.depot import Depot
-from optimiser.plan import READY_TOLERANCE_PERCENT, PlannedVisit
+from optimiser.planned import READY_TOLERANCE_PERCENT, PlannedVisit
 
 
 class State(StrEnum):

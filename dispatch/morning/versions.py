@@ -15,7 +15,8 @@ from dispatch.morning.sessions import Session
 from dispatch.safety import Place
 from dispatch.station import Outcome, TransactionId
 from optimiser.horizon import FloatArray
-from optimiser.plan import Plan, PlannedVisit
+from optimiser.plan import Plan
+from optimiser.planned import PlannedVisit
 
 WORTH_SAYING_KWH = 0.05
 """A change that would be shown as 0.0 kWh is none. [kWh]"""

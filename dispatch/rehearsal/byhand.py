@@ -15,7 +15,7 @@ from dispatch.rehearsal.scene import AWAY_IN_REBOOT, REACTION, Guest, Scene, Spa
 from dispatch.rehearsal.site import Plug
 from dispatch.simulator.vehicle import UNLIMITED, Limit, PluggedVehicle, advance, draw
 from optimiser.depot import PowerRange, power_range
-from optimiser.plan import READY_TOLERANCE_PERCENT
+from optimiser.planned import READY_TOLERANCE_PERCENT
 from optimiser.units import floor_to_step
 
 STEP = timedelta(minutes=5)

@@ -26,7 +26,7 @@ from dispatch.rehearsal.faults import Fault, OtherPhases, Sleeps
 from dispatch.rehearsal.happened import Happened
 from dispatch.rehearsal.scene import METER_INTERVAL, REACTION, Guest, Scene, instant_of
 from dispatch.simulator.vehicle import UNLIMITED, PluggedVehicle, advance
-from optimiser.plan import READY_TOLERANCE_PERCENT
+from optimiser.planned import READY_TOLERANCE_PERCENT
 
 WORST_SHARE = 2
 """Of those for whom there is no room, one in so many is left out at once, those that miss most."""

@@ -16,7 +16,7 @@ from dispatch.rehearsal.happened import Happened
 from dispatch.rehearsal.limits import Violation, violations
 from dispatch.rehearsal.possible import Fate, fates
 from dispatch.rehearsal.scene import REACTION, Guest, Scene
-from optimiser.plan import READY_TOLERANCE_PERCENT
+from optimiser.planned import READY_TOLERANCE_PERCENT
 
 AHEAD = timedelta(minutes=60)
 """How long before a departure somebody must be told that it will not be ready."""

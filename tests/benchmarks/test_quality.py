@@ -22,7 +22,8 @@ import pytest
 from optimiser.depot import Depot, power_range
 from optimiser.horizon import Horizon
 from optimiser.night import Night
-from optimiser.plan import Plan, PlannedVisit
+from optimiser.plan import Plan
+from optimiser.planned import PlannedVisit
 from optimiser.planner import plan_night
 from optimiser.profiles import charging_profiles
 from tests.benchmarks.bare_lp import SETTINGS, bare_model

@@ -23,7 +23,7 @@ from dispatch.rehearsal.happened import Happened
 from dispatch.rehearsal.site import Plug
 from optimiser.depot import Charger
 from optimiser.inputs import InputError
-from optimiser.plan import READY_TOLERANCE_PERCENT
+from optimiser.planned import READY_TOLERANCE_PERCENT
 from tests.builders import a_bus, a_dc_connector, a_depot, a_night, a_van, a_visit, an_ac_connector, at
 from tests.dispatch.rehearsal.rehearsal_builders import a_planned_night, energy_kwh, played, verdict_on
 

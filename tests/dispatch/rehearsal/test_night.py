@@ -23,7 +23,7 @@ from dispatch.rehearsal.faults import (
 from dispatch.rehearsal.happened import Happened
 from dispatch.rehearsal.site import Plug
 from dispatch.rehearsal.verdict import judge
-from optimiser.plan import READY_TOLERANCE_PERCENT
+from optimiser.planned import READY_TOLERANCE_PERCENT
 from tests.builders import at
 from tests.dispatch.rehearsal.rehearsal_builders import a_planned_night, energy_kwh, played
 

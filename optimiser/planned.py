@@ -1,0 +1,58 @@
+"""What a plan gives each visit, and on which connector: the rows of a plan."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+READY_TOLERANCE_PERCENT = 0.25
+"""SoC that may be missing from a vehicle that counts as ready; vehicles show whole percents.
+
+A battery that must be full cannot be hit more closely than by one set-point: 1 A on three phases for a quarter
+of an hour is 0.24 % of a van of 64 kWh.
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlannedConnector:
+    """A connector of the depot, visited or not: what turns its power into a current per phase.
+
+    ``phases`` is 0 on DC, and where the plan was stored before plans named their connectors.
+    """
+
+    charger_id: str
+    connector_id: int
+    phases: int
+    voltage_v: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlannedVisit:
+    """What one visit gets. ``*_kwh`` on the battery side, ``power_kw`` on the grid side, one per step.
+
+    ``arrival`` and ``departure`` are those of the visit, also where they lie outside the horizon. ``phases``
+    are those that vehicle and connector both have, 0 on DC. ``precondition_kwh`` is the part of ``required_kwh``
+    that warming or cooling takes before departure: the SoC planned is what is left after it. ``taken_share``: what the
+    vehicle was seen to draw of ``power_kw``, which it may draw and which counts at the limits.
+    """
+
+    vehicle_id: str
+    charger_id: str
+    connector_id: int
+    arrival: datetime
+    departure: datetime
+    arrival_soc_percent: float
+    required_soc_percent: float
+    planned_soc_percent: float
+    required_kwh: float
+    delivered_kwh: float
+    shortfall_kwh: float
+    power_kw: tuple[float, ...] = field(repr=False)
+    phases: int = 0
+    precondition_kwh: float = 0.0
+    taken_share: float = 1.0
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the vehicle leaves with what it needs, to :data:`READY_TOLERANCE_PERCENT`."""
+        return self.planned_soc_percent >= self.required_soc_percent - READY_TOLERANCE_PERCENT
