@@ -1,7 +1,8 @@
 """The store: plans, raw messages, events, commands and evidence. The only file that writes it.
 
 One SQLite file in the depot's folder, or a PostgreSQL database, serves the gateway and the dispatcher at once. Nothing
-is ever changed but the answer of a command: what was written before a crash is what is found after it.
+is ever changed but the answer of a command and the state of an alert (:mod:`dispatch.store.alerts`): what was written
+before a crash is what is found after it.
 """
 
 from __future__ import annotations

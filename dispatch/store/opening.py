@@ -13,8 +13,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from dispatch.store.alerts import ALERTS, DELIVERIES
 from dispatch.store.leases import LEASES
 from dispatch.store.tables import COMMANDS, EVENTS, EVIDENCE, METADATA, WRITING
+from dispatch.store.ticks import TICKS
 
 BUSY_TIMEOUT_S = 5.0
 """How long one process waits for the other one's write, which takes milliseconds; a gateway that waits is deaf. [s]"""
@@ -53,7 +55,13 @@ def _leases_and_indexes(connection: sa.Connection) -> None:
     connection.execute(sa.text("DROP INDEX ix_events_kind"))  # another one begins with the same column
 
 
-MIGRATIONS: Sequence[Callable[[sa.Connection], None]] = (_leases_and_indexes,)
+def _alerts_and_ticks(connection: sa.Connection) -> None:
+    """Version 3: what people are told of, and which ticks have come to their end."""
+    for table in (ALERTS, DELIVERIES, TICKS):
+        table.create(connection, checkfirst=True)
+
+
+MIGRATIONS: Sequence[Callable[[sa.Connection], None]] = (_leases_and_indexes, _alerts_and_ticks)
 """What leads from version 1 to 2, and so on. They are few and only add: a tool for migrations would weigh more.
 
 Each is given a connection in the one transaction in which a store is brought up, and stays as it is for ever.
