@@ -1,4 +1,4 @@
-"""What is known of one charger: default < model file < reported < learned < depot.yaml, and where each value is from.
+"""What is known of one charger: default < model file < reported < learned < commissioned < depot.yaml, and where each value is from.
 
 Knows the order of precedence and nothing of what the values do.
 """
@@ -29,6 +29,7 @@ class Origin(StrEnum):
     MODEL = "model file"
     REPORTED = "reported"
     LEARNED = "learned"
+    COMMISSIONED = "commissioned"
     SITE = "site"
 
 
@@ -88,7 +89,7 @@ def known_of(
 ) -> Known:
     """All that is known of a charger; ``reported`` are its configuration keys.
 
-    Raises :class:`CapabilityError` for what ``depot.yaml`` says of it.
+    Raises :class:`CapabilityError` for what ``depot.yaml`` or its capability file says of it.
     """
     identity = identity_of(charger) if identity is None else identity
     reported, learned = reported or {}, learned or {}
@@ -121,7 +122,7 @@ def _key(
     """All that the answer depends on; values of YAML and JSON may be lists, so that their text has to stand in."""
     site = repr(sorted(charger.capabilities.items())) if charger.capabilities else ""
     lessons = tuple(sorted((lever, repr(lesson)) for lever, lesson in learned.items()))
-    return charger.id, site, identity, frozenset(reported.items()), lessons
+    return charger.id, site, repr(charger.commissioned), identity, frozenset(reported.items()), lessons
 
 
 def _known_of(
@@ -133,7 +134,10 @@ def _known_of(
     models: tuple[KnownModel, ...],
 ) -> Known:
     site = dict(charger.capabilities)
-    _check_site(charger, site)
+    commissioned = charger.commissioned if is_commissioned(charger, identity) else None
+    _check(site, where=f"depot.yaml chargers.{charger.id}.capabilities")
+    if charger.commissioned is not None:
+        _check(charger.commissioned.capabilities, where=f"commissioned/{charger.id}.yaml levers")
     values: dict[str, Any] = {}
     sources = {lever: Source(origin=Origin.DEFAULT, detail="") for lever in Capabilities.model_fields}
 
@@ -146,9 +150,19 @@ def _known_of(
             take(lever, cited.value, Source(origin=Origin.MODEL, detail=detail, urls=cited.source))
     for lever, value in reported_capabilities(reported).items():
         take(lever, value, Source(origin=Origin.REPORTED, detail="the charger's configuration says so"))
-    unlearned = Capabilities.model_validate(values | site)
+    known_of_it = {} if commissioned is None else dict(commissioned.capabilities)
+    unlearned = Capabilities.model_validate(values | known_of_it | site)
     for lever, lesson in _usable(learned).items():
         take(lever, lesson.value, Source(origin=Origin.LEARNED, detail=lesson.because))
+    if commissioned is not None:
+        whence = f"commissioned on {commissioned.on}, firmware {commissioned.firmware or 'not told'}"
+        for lever, value in commissioned.capabilities.items():
+            because = commissioned.because.get(lever, "")
+            take(
+                lever,
+                value,
+                Source(origin=Origin.COMMISSIONED, detail=f"{whence}: {because}" if because else whence),
+            )
     for lever, value in site.items():
         take(
             lever, value, Source(origin=Origin.SITE, detail=f"depot.yaml chargers.{charger.id}.capabilities")
@@ -161,6 +175,15 @@ def _known_of(
         models=models,
         notes=tuple(note for model in models for note in model.entry.notes),
     )
+
+
+def is_commissioned(charger: Charger, identity: Identity) -> bool:
+    """Whether what a charger was commissioned as still counts: not with another firmware.
+
+    Where nobody says which firmware it has it does, as with model files: a plan is made without asking it.
+    """
+    found = charger.commissioned
+    return found is not None and identity.firmware in {None, found.firmware or None}
 
 
 def capabilities_of(charger: Charger) -> Capabilities:
@@ -185,11 +208,10 @@ def check_charger(charger: Charger) -> None:
         raise CapabilityError([fault])
 
 
-def _check_site(charger: Charger, site: Mapping[str, Any]) -> None:
+def _check(said: Mapping[str, Any], *, where: str) -> None:
     try:
-        Capabilities.model_validate(site)
+        Capabilities.model_validate(dict(said))
     except ValidationError as error:
-        where = f"depot.yaml chargers.{charger.id}.capabilities"
         raise CapabilityError(faults_of(error, where=where)) from error
 
 

@@ -318,6 +318,9 @@ class Stations(Protocol):
     async def reset(self, charger_id: str) -> Reply:
         """Ask the station to end its sessions in good order and start anew."""
 
+    async def disconnect(self, charger_id: str) -> Reply:
+        """Close the station's socket; it goes on with what it holds, and comes again by itself."""
+
     async def trigger_meter_values(self, charger_id: str, *, connector_id: int) -> Reply:
         """Ask for a meter reading now; it arrives in the live state."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import time
+from datetime import date, time
 from functools import cached_property
 from itertools import pairwise
 from typing import Any, Literal
@@ -87,10 +87,21 @@ class Connector:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Commissioned:
+    """What an acceptance test has found of a charger, with that firmware: levers with their values and reasons."""
+
+    on: date
+    firmware: str
+    capabilities: Mapping[str, Any]
+    because: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Charger:
     """A charge point (OCPP 1.6) or charging station (2.0.1) with its connectors.
 
-    ``capabilities`` is what the site says of this charger, over what its model file and itself say.
+    ``capabilities`` is what the site says of this charger, over what its model file and itself say and what it was
+    ``commissioned`` as.
     ``max_periods`` is how many periods of a charging profile each of its connectors can hold for a night.
     """
 
@@ -100,6 +111,7 @@ class Charger:
     model: str = ""
     ocpp: str = "1.6"
     capabilities: Mapping[str, Any] = field(default_factory=dict)
+    commissioned: Commissioned | None = None
     connectors: tuple[Connector, ...] = ()
     max_periods: int = MAX_PERIODS
 

@@ -122,6 +122,10 @@ class ApiStations:
         """Ask the station to start anew."""
         return await self._ask(Reply, "POST", f"{_charger(charger_id)}/reset")
 
+    async def disconnect(self, charger_id: str) -> Reply:
+        """Close the station's socket."""
+        return await self._ask(Reply, "POST", f"{_charger(charger_id)}/disconnect")
+
     async def composite_schedule(
         self, charger_id: str, *, connector_id: int, duration_s: int, unit: RateUnit
     ) -> CompositeReply:

@@ -225,6 +225,11 @@ def _add_upkeep(router: APIRouter, stations: Stations) -> None:
         """Ask a charger to start anew."""
         return await stations.reset(charger_id)
 
+    @router.post("/chargers/{charger_id:path}/disconnect")
+    async def disconnect(charger_id: str) -> Reply:
+        """Close a charger's socket; it comes again by itself."""
+        return await stations.disconnect(charger_id)
+
 
 class _Bounded:
     """Refuses bodies that are too large before they are kept: they are read before anybody looks at a token."""

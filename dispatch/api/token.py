@@ -15,7 +15,7 @@ class Role(IntEnum):
     """What a token allows; each role allows what those below it do.
 
     ``READ``: the live state, and questions that change nothing on a charger. ``DISPATCH``: what a night needs, writing
-    profiles and beginning sessions. ``ADMIN``: clearing what others have installed, configuration, a reset.
+    profiles and beginning sessions. ``ADMIN``: clearing what others have installed, configuration, a reset, closing a socket.
     """
 
     READ = 1

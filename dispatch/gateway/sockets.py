@@ -22,6 +22,9 @@ from dispatch.station import (
     VehicleReading,
 )
 
+GOING_AWAY = 1001
+"""The WebSocket close code for a socket that is closed although nothing is wrong with it (RFC 6455 §7.4.1)."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class SocketStations:
@@ -92,6 +95,14 @@ class SocketStations:
         """Ask the station to start anew."""
         speaker = self._speaker(charger_id)
         return self._away(charger_id) if speaker is None else await speaker.reset()
+
+    async def disconnect(self, charger_id: str) -> Reply:
+        """Close its socket; it comes again by itself."""
+        session = self.sessions.get(charger_id)
+        if session is None:
+            return self._away(charger_id)
+        await session.connection.close(GOING_AWAY, "to see what it does alone")
+        return Reply(outcome=Outcome.ACCEPTED, at=self.clock())
 
     async def trigger_meter_values(self, charger_id: str, *, connector_id: int) -> Reply:
         """Ask for a meter reading now."""

@@ -113,6 +113,10 @@ class ReachableStations:
         """Ask the station to start anew."""
         return await self._ask(lambda holder: holder.reset(charger_id))
 
+    async def disconnect(self, charger_id: str) -> Reply:
+        """Close a station's socket."""
+        return await self._ask(lambda holder: holder.disconnect(charger_id))
+
     async def trigger_meter_values(self, charger_id: str, *, connector_id: int) -> Reply:
         """Ask for a meter reading now."""
         return await self._ask(

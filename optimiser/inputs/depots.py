@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from pydantic import ValidationError
 
-from optimiser.depot import ChargeCurve, Depot, HorizonSettings, Vehicle
+from optimiser.depot import ChargeCurve, Charger, Depot, HorizonSettings, Vehicle
+from optimiser.inputs.commissioned import with_commissioned
 from optimiser.inputs.files import Folder, Row, closest, did_you_mean, shown_value
 from optimiser.inputs.rows import CurveRow, VehicleRow, checked_rows, table_of
 from optimiser.inputs.schema import DepotKeys, HorizonKeys
@@ -46,23 +47,24 @@ def read_depot(folder: Folder) -> KnownDepot:
         horizon = part_of(HorizonKeys, tree.value.get("horizon", {}))
         check_tariff(folder, tree, step_minutes=None if horizon is None else horizon.step_minutes)
     vehicle_ids, vehicles = _read_vehicles(folder)
+    chargers = () if keys is None else with_commissioned(folder, (one.to_domain() for one in keys.chargers))
     return KnownDepot(
         timezone=timezone,
         horizon=None if horizon is None else horizon.to_domain(),
         connectors=None if tree is None else _connector_ids(tree),
         vehicle_ids=vehicle_ids,
         has_bands=tree is None or bool(mapping_of(tree.value.get("tariff")).get("bands")),
-        depot=None if keys is None or folder.problems else _depot(keys, vehicles),
+        depot=None if keys is None or folder.problems else _depot(keys, chargers, vehicles),
     )
 
 
-def _depot(keys: DepotKeys, vehicles: tuple[Vehicle, ...]) -> Depot:
+def _depot(keys: DepotKeys, chargers: tuple[Charger, ...], vehicles: tuple[Vehicle, ...]) -> Depot:
     return Depot(
         name=keys.name,
         timezone=keys.timezone,
         currency=keys.currency,
         site=keys.site.to_domain(),
-        chargers=tuple(charger.to_domain() for charger in keys.chargers),
+        chargers=chargers,
         vehicles=vehicles,
         feeders=tuple(feeder.to_domain() for feeder in keys.feeders),
         tariff=keys.tariff.to_domain(),

@@ -120,6 +120,10 @@ class Recorded:
         self.asked.append((charger_id, "reset"))
         return REPLY
 
+    async def disconnect(self, charger_id: str) -> Reply:
+        self.asked.append((charger_id, "disconnect"))
+        return REPLY
+
     async def composite_schedule(self, charger_id: str, **question: Any) -> CompositeReply:
         self.asked.append((charger_id, question))
         return COMPOSITE
@@ -168,6 +172,7 @@ async def test_every_verb_arrives_and_comes_back_as_it_is() -> None:
         start: dict[str, Any] = {"connector_id": 1, "id_tag": "TAG", "profile": PROFILE}
         assert await stations.start_transaction(CHARGER_ID, **start) == REPLY
         assert await stations.reset(CHARGER_ID) == REPLY
+        assert await stations.disconnect(CHARGER_ID) == REPLY
         question: dict[str, Any] = {"connector_id": 1, "duration_s": 300, "unit": "W"}
         assert await stations.composite_schedule(CHARGER_ID, **question) == COMPOSITE
         assert await stations.trigger_meter_values(CHARGER_ID, connector_id=2) == REPLY
@@ -180,6 +185,7 @@ async def test_every_verb_arrives_and_comes_back_as_it_is() -> None:
         (CHARGER_ID, "MeterValueSampleInterval", "60"),
         (CHARGER_ID, start),
         (CHARGER_ID, "reset"),
+        (CHARGER_ID, "disconnect"),
         (CHARGER_ID, question),
         (CHARGER_ID, 2),
         {"after": NOW, "timeout_s": 1.5},

@@ -44,6 +44,7 @@ PATHS = {
         ("POST", "/chargers/CP1/clear-profiles"),
         ("POST", "/chargers/CP1/configuration"),
         ("POST", "/chargers/CP1/reset"),
+        ("POST", "/chargers/CP1/disconnect"),
     ],
 }
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date
 from typing import Any
 
 import pytest
@@ -13,7 +15,7 @@ from dispatch.identity import Identity
 from dispatch.known import Known, Origin, capabilities_of, check_charger, identity_of, known_of
 from dispatch.models import read_models
 from dispatch.station import ChargerState
-from optimiser.depot import Charger
+from optimiser.depot import Charger, Commissioned
 
 MODELS = read_models(
     {
@@ -122,3 +124,46 @@ def test_a_version_in_which_a_charger_takes_no_profiles_is_an_error_that_says_wh
     assert (fault.where, fault.found) == ("depot.yaml chargers.CP1.ocpp", '"2.0.1"')
     assert fault.allowed == '"1.6": depot.yaml chargers.CP1.capabilities'
     check_charger(Charger(id="CP1", ocpp="2.0.1"))
+
+
+COMMISSIONED = Commissioned(
+    on=date(2025, 11, 10),
+    firmware="2.0",
+    capabilities={"max_periods": 12, "settle_s": 40},
+    because={"max_periods": "13 were refused"},
+)
+
+
+def commissioned(firmware: str | None, capabilities: Mapping[str, Any] | None = None) -> Known:
+    charger = replace(a_charger(capabilities), commissioned=COMMISSIONED)
+    identity = Identity(vendor="Maker", model="M1", firmware=firmware)
+    learned = {"max_periods": Lesson(value=20, because="it was seen")}
+    return known_of(charger, identity=identity, learned=learned, models=MODELS)
+
+
+def test_what_was_commissioned_goes_before_what_was_learned_and_behind_depot_yaml() -> None:
+    found = commissioned("2.0")
+    assert (found.capabilities.max_periods, found.capabilities.settle_s) == (12, 40)
+    assert found.unlearned.max_periods == 12
+    assert found.sources["max_periods"].origin is Origin.COMMISSIONED
+    assert found.sources["max_periods"].detail == "commissioned on 2025-11-10, firmware 2.0: 13 were refused"
+    assert found.is_settled("settle_s")
+    assert commissioned("2.0", {"max_periods": 10}).capabilities.max_periods == 10
+
+
+def test_what_was_commissioned_counts_no_more_with_another_firmware() -> None:
+    assert commissioned("2.1").capabilities.max_periods == 20
+    assert commissioned("2.1").capabilities.settle_s == 0
+    assert commissioned(None).capabilities.max_periods == 12
+
+
+def test_a_capability_file_that_says_what_cannot_be_is_named() -> None:
+    charger = replace(
+        a_charger(), commissioned=replace(COMMISSIONED, capabilities={"max_periods": 1, "colour": "red"})
+    )
+    with pytest.raises(CapabilityError) as caught:
+        check_charger(charger)
+    assert [fault.where for fault in caught.value.faults] == [
+        "commissioned/CP1.yaml levers.max_periods",
+        "commissioned/CP1.yaml levers",
+    ]

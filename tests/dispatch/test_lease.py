@@ -219,6 +219,7 @@ async def test_a_gateway_lets_changes_through_only_under_the_newest_lease(
                     stations.configure("CP1", "HeartbeatInterval", "60"),
                     stations.start_transaction("CP1", connector_id=1, id_tag="TAG1"),
                     stations.reset("CP1"),
+                    stations.disconnect("CP1"),
                 ):
                     with pytest.raises(LeaseLostError, match="the lease 1 of the depot"):
                         await change

@@ -96,6 +96,13 @@ async def test_a_vehicle_is_plugged_in_limited_and_metered(tmp_path: Path, versi
         await until(gateway, lambda state: draws(state, 11.04))
 
         await until(gateway, lambda state: state.charger("CP2").connector(1).status == "Available")
+        connected_since = state.charger("CP1").connected_since
+        assert (await gateway.stations.disconnect("CP1")).outcome is Outcome.ACCEPTED
+        clock.now += timedelta(seconds=1)
+        await until(
+            gateway, lambda state: state.charger("CP1").connected_since not in {None, connected_since}
+        )
+
         refused = await gateway.stations.set_profile(
             "CP2", profile.model_copy(update={"purpose": Purpose.TX})
         )
