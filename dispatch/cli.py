@@ -21,6 +21,7 @@ from dispatch.commands.chargers import chargers_app
 from dispatch.commands.credentials import credentials_app
 from dispatch.commands.dispatch import dispatch_command
 from dispatch.commands.gateway import gateway_command
+from dispatch.commands.init import init_command
 from dispatch.commands.preview import preview_command
 from dispatch.commands.report import report_command
 from dispatch.commands.simulate import simulate_command
@@ -219,6 +220,7 @@ app.command("dispatch")(
         with_known_chargers=with_known_chargers,
     )
 )
+app.command("init")(init_command(run=_run))
 app.command("backup")(backup_command(run=_run, open_journal=_open_journal))
 app.command("simulate")(simulate_command(run=_run))
 app.add_typer(credentials_app(run=_run), name="credentials")
