@@ -143,9 +143,12 @@ def test_whatever_chargers_wake_the_limit_holds_where_it_can_hold_at_all(data: s
 @MANY
 @given(st.data())
 def test_every_departure_with_room_is_ready(data: st.DataObject) -> None:
-    """Room: no limit is near, and the time would do for one step of 1 A or 100 W less than the vehicle can take."""
+    """Room: no limit is near, chargers hold any number of periods, and the time would do for one step of 1 A or
+    100 W less than the vehicle can take."""
     depot = data.draw(depots(transformer_limits_kw=(2000.0,)))
-    depot = replace(depot, feeders=(), chargers=tuple(replace(c, feeder=None) for c in depot.chargers))
+    depot = replace(
+        depot, feeders=(), chargers=tuple(replace(c, feeder=None, max_periods=96) for c in depot.chargers)
+    )
     depot = replace(depot, vehicles=tuple(replace(v, charge_curve=None) for v in depot.vehicles))
     night = data.draw(nights(depot))
     problem = build_problem(depot, night)
