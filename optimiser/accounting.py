@@ -189,6 +189,8 @@ def assemble_plan(
             shortfall_kwh=_rounded(accounts.shortfall_kwh[row]),
             power_kw=tuple(power_kw[row].tolist()),
             precondition_kwh=visit.precondition_kwh,
+            earliest_start=visit.earliest_start,
+            decided=visit.decided,
         )
         for row, visit in enumerate(night.visits)
     )

@@ -17,6 +17,7 @@ import numpy as np
 
 from optimiser.display import Card, Printed, counted
 from optimiser.horizon import FloatArray
+from optimiser.rules import Rule
 from optimiser.tariff import Tariff
 from optimiser.units import NOMINAL_VOLTAGE_V, ROUNDING_SLACK, kw_from_current_a
 
@@ -127,7 +128,10 @@ class ChargeCurve:
 
 @dataclass(frozen=True, kw_only=True)
 class Vehicle:
-    """A vehicle. ``battery_kwh`` is usable; a maximum of 0 means "cannot"; efficiency is grid to battery."""
+    """A vehicle. ``battery_kwh`` is usable; a maximum of 0 means "cannot"; efficiency is grid to battery.
+
+    ``vehicle_type`` and ``group`` are what fleet rules know it by.
+    """
 
     id: str
     battery_kwh: float
@@ -138,6 +142,8 @@ class Vehicle:
     id_tag: str
     min_current_a: float = 0.0
     charge_curve: ChargeCurve | None = None
+    vehicle_type: str = ""
+    group: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,6 +166,7 @@ class Policy:
     ``unknown_vehicle``: what a stranger on a connector gets.
     ``readiness``: share of departures, 0 to 1, that are to be ready although arrivals are uncertain.
     ``precondition_minutes``: how long before its departure a vehicle is warmed or cooled, where it is.
+    ``tiers``: kinds of users, the most important first; see :mod:`optimiser.rules`.
     ``keep_messages_days``: how long raw messages of chargers and readings of their meters are kept.
     """
 
@@ -171,6 +178,7 @@ class Policy:
     readiness: float | None = None
     precondition_minutes: int = 30
     keep_messages_days: int = 400
+    tiers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -216,7 +224,7 @@ class GatewaySettings:
 class Depot(Printed):
     """All that stays from night to night: site, feeders, chargers, vehicles, tariff, policy.
 
-    ``store`` is an SQLAlchemy URL. Depots are values: nothing changes one, :func:`dataclasses.replace` makes
+    ``rules`` in the order in which they decide. ``store`` is an SQLAlchemy URL. Depots are values: nothing changes one, :func:`dataclasses.replace` makes
     another.
 
     >>> import optimiser as opt
@@ -243,6 +251,7 @@ class Depot(Printed):
     policy: Policy = field(default_factory=Policy)
     gateway: GatewaySettings = field(default_factory=GatewaySettings)
     store: str = "sqlite:///depot.db"
+    rules: tuple[Rule, ...] = ()
 
     def _card(self) -> Card:
         site, tariff = self.site, self.tariff

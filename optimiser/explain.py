@@ -5,8 +5,9 @@ A night on which everybody leaves ready is not looked at at all.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 
 import numpy as np
@@ -23,6 +24,7 @@ from optimiser.fix_words import (
     priority_text,
     required_soc_text,
     shortage_text,
+    start_text,
 )
 from optimiser.night import Night
 from optimiser.plan import Plan
@@ -84,7 +86,7 @@ class _Search:
         # What always helps is tried while there is time, and told last.
         fixes, last = list(self._limits()), list(self._required_soc())
         for row in self._short[:EXPLAINED_AT_MOST]:
-            fixes += [*self._departure(row), *self._connector(row), *self._priority(row)]
+            fixes += [*self._start(row), *self._departure(row), *self._connector(row), *self._priority(row)]
         fixes += last
         return Explanation(shortages=tuple(map(self._shortage, self._short)), fixes=tuple(fixes))
 
@@ -245,27 +247,47 @@ class _Search:
 
     def _departure(self, row: int) -> Iterator[Fix]:
         visit = self._plan.visits[row]
-        most = int((changes.latest_departure(self._night, row) - visit.departure).total_seconds() // 60)
-        if most < 1:
-            return
-        goal = self._goal([row])
-
-        def change(minutes: float) -> tuple[Depot, Night]:
-            return self._depot, changes.later(self._night, row, minutes)
-
-        if not self._trials.may_pass(change(most), goal):
-            return
-        gain_kw = float(self._problem.max_kw[row] * self._problem.efficiency[row])
-        near = min(float(most), 60.0 * visit.shortfall_kwh / gain_kw) if gain_kw > 0 else 1.0
-        found = self._trials.smallest(Search(of=change, value=near, upper=most, step=1.0), goal)
-        if found is not None:
+        most = changes.latest_departure(self._night, row) - visit.departure
+        minutes = self._minutes(row, partial(changes.later, self._night, row), most)
+        if minutes is not None:
             yield Fix(
                 kind="departure",
                 vehicle_ids=(visit.vehicle_id,),
-                amount=found[0],
+                amount=minutes,
                 unit="min",
-                text=departure_text(self._plan.horizon, visit, round(found[0])),
+                text=departure_text(self._plan.horizon, visit, round(minutes)),
             )
+
+    def _start(self, row: int) -> Iterator[Fix]:
+        visit = self._plan.visits[row]
+        if visit.earliest_start is None:
+            return
+        most = visit.earliest_start - visit.arrival
+        minutes = self._minutes(row, partial(changes.started_earlier, self._night, row), most)
+        if minutes is not None:
+            yield Fix(
+                kind="earliest_start",
+                vehicle_ids=(visit.vehicle_id,),
+                amount=minutes,
+                unit="min",
+                text=start_text(self._plan.horizon, visit, round(minutes)),
+            )
+
+    def _minutes(self, row: int, changed: Callable[[float], Night], at_most: timedelta) -> float | None:
+        """The fewest minutes of a change with which a visit leaves ready. [min]"""
+        most = int(at_most.total_seconds() // 60)
+        goal = self._goal([row])
+
+        def change(minutes: float) -> tuple[Depot, Night]:
+            return self._depot, changed(minutes)
+
+        if most < 1 or not self._trials.may_pass(change(most), goal):
+            return None
+        gain_kw = float(self._problem.max_kw[row] * self._problem.efficiency[row])
+        missing_kwh = self._plan.visits[row].shortfall_kwh
+        near = min(float(most), 60.0 * missing_kwh / gain_kw) if gain_kw > 0 else 1.0
+        found = self._trials.smallest(Search(of=change, value=near, upper=most, step=1.0), goal)
+        return None if found is None else found[0]
 
     def _connector(self, row: int) -> Iterator[Fix]:
         visit = self._plan.visits[row]

@@ -15,7 +15,7 @@ from optimiser.display import Card, Printed, counted
 TOLD_AT_MOST = 5
 """Shortages that a terminal shows before it says how many more there are."""
 
-Kind = Literal["limit", "departure", "connector", "priority", "required_soc"]
+Kind = Literal["limit", "departure", "connector", "priority", "required_soc", "earliest_start"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +57,7 @@ class Fix:
     """One change after which ``vehicle_ids`` leave ready; that was seen by planning the night again with it.
 
     ``amount`` in ``unit``: "kW" or "A" more at each of ``limits``, which is used within ``span``; "min" that
-    ``vehicle_ids`` leave later; the "priority" they are given. A connector is ``charger_id`` and
+    ``vehicle_ids`` leave later, or may be charged earlier than a rule says; the "priority" they are given. A connector is ``charger_id`` and
     ``connector_id``. ``required_soc_percent`` has what is asked of each vehicle instead. ``then_short_kwh`` are
     those who leave with less than before, and with how much too little.
     """

@@ -35,6 +35,8 @@ def shortage_text(
     )
     if max_kw <= 0:
         return f"{text} It cannot charge there at all."
+    if visit.earliest_start is not None and visit.earliest_start > visit.arrival:
+        text = f"{text} It may not be charged before {clock(horizon, visit.earliest_start)}{_by_rule(visit)}."
     if unreachable_kwh >= visit.shortfall_kwh - 1e-3:
         return f"{text} It is there too short a time for the {max_kw:.1f} kW that it gets at {place}."
     # The phases of a feeder are full together more often than not.
@@ -84,6 +86,13 @@ def departure_text(horizon: Horizon, visit: PlannedVisit, minutes: int) -> str:
     return f"{visit.vehicle_id} leaves {minutes} min later, at {at}: it is ready then."
 
 
+def start_text(horizon: Horizon, visit: PlannedVisit, minutes: int) -> str:
+    """So many minutes earlier than its rule says."""
+    assert visit.earliest_start is not None, "only what is put off can be earlier"
+    at = clock(horizon, visit.earliest_start - timedelta(minutes=minutes))
+    return f"{visit.vehicle_id} may be charged from {at} on, {minutes} min earlier than now{_by_rule(visit)}: it is ready then."
+
+
 def connector_text(visit: PlannedVisit, moved: Visit, *, max_kw: float) -> str:
     """Another connector that is free."""
     return (
@@ -109,6 +118,12 @@ def required_soc_text(asked: Sequence[tuple[PlannedVisit, float]]) -> str:
         for visit, soc_percent in asked
     ]
     return f"If nothing else can be had, ask {_named(wishes)}: that can be reached."
+
+
+def _by_rule(visit: PlannedVisit) -> str:
+    """The rule that has put a visit off, in brackets; nothing where its own row says so."""
+    rules = [one.rule for one in visit.decided if one.what == "earliest_start"]
+    return f" (rule {rules[0]})" if rules else ""
 
 
 def _limit(name: str) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 
 from optimiser.display import Card, Printed, counted, spread, warned
 from optimiser.horizon import FloatArray, Horizon
+from optimiser.rules import Decided
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,6 +20,8 @@ class Visit:
     ``priority`` is a weight ≥ 0 of its shortfall, larger is more important. ``precondition_kwh`` is what warming or
     cooling before departure takes out of the battery, at constant power over ``policy.precondition_minutes``.
     ``arrival_sd_minutes`` and ``arrival_soc_sd_percent`` are standard deviations of what is expected of the arrival.
+    Nothing is planned before ``earliest_start``. One that may not be overridden keeps its powers when the night is
+    planned again for the sake of others. ``decided`` is what fleet rules have decided of all this.
     """
 
     vehicle_id: str
@@ -32,6 +35,9 @@ class Visit:
     precondition_kwh: float = 0.0
     arrival_sd_minutes: float = 0.0
     arrival_soc_sd_percent: float = 0.0
+    earliest_start: datetime | None = None
+    may_be_overridden: bool = True
+    decided: tuple[Decided, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from optimiser.cost import Cost
@@ -17,7 +17,7 @@ from optimiser.display import Card, counted, warned
 from optimiser.explanation import Explained, Explanation
 from optimiser.gains import Valued, worth_of
 from optimiser.horizon import Horizon, format_instant
-from optimiser.planned import PlannedConnector, PlannedVisit
+from optimiser.planned import PlannedConnector, PlannedVisit, visit_document, visit_of
 from optimiser.series import LIMIT_SLACK_KW, Series, SiteSeries
 from optimiser.units import NOMINAL_VOLTAGE_V
 
@@ -230,15 +230,7 @@ class Plan(Explained, Valued):
                     "steps": self.horizon.steps,
                     "timezone": self.horizon.timezone,
                 },
-                "visits": [
-                    vars(visit)  # asdict copies every number of every step: five times as long
-                    | {
-                        "arrival": local(visit.arrival).isoformat(),
-                        "departure": local(visit.departure).isoformat(),
-                        "power_kw": list(visit.power_kw),
-                    }
-                    for visit in self.visits
-                ],
+                "visits": [visit_document(visit, local) for visit in self.visits],
                 "site": {name: list(values) for name, values in vars(self.site).items()},
                 "feeders": {name: _series_document(series) for name, series in self.feeders.items()},
                 "cost": asdict(self.cost),
@@ -276,17 +268,7 @@ class Plan(Explained, Valued):
             created_at=datetime.fromisoformat(document["created_at"]),
             inputs_sha256=document["inputs_sha256"],
             horizon=Horizon(**horizon),
-            visits=tuple(
-                PlannedVisit(
-                    **visit
-                    | {
-                        "arrival": datetime.fromisoformat(visit["arrival"]).astimezone(UTC),
-                        "departure": datetime.fromisoformat(visit["departure"]).astimezone(UTC),
-                        "power_kw": tuple(visit["power_kw"]),
-                    }
-                )
-                for visit in document["visits"]
-            ),
+            visits=tuple(visit_of(visit) for visit in document["visits"]),
             site=SiteSeries(**{name: tuple(values) for name, values in document["site"].items()}),
             feeders={
                 name: Series(

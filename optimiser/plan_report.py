@@ -46,6 +46,7 @@ def render(plan: Plan, baseline: Plan, profiles: Sequence[ChargingProfile] | Non
         headlines=sentences.headlines(plan),
         comparisons=sentences.comparisons(plan),
         window_peaks=sentences.window_peaks(plan),
+        rule_decisions=sentences.rule_decisions(plan),
         tariff_classes=sentences.tariff_classes(plan),
         departures=sorted(plan.visits, key=lambda visit: (visit.departure, visit.vehicle_id)),
         comparison=picture(

@@ -24,7 +24,11 @@ def say_plan(terminal: Terminal, shown: Plan) -> None:
         rows = [(row.name, row.planned, row.baseline, row.difference) for row in sentences.comparisons(shown)]
         headers = ("", "planned", "plug-and-charge", "difference")
         terminal.table(headers, rows, numbers={1, 2, 3})
-    for sentence in (*sentences.window_peaks(shown), *sentences.tariff_classes(shown)):
+    for sentence in (
+        *sentences.rule_decisions(shown),
+        *sentences.window_peaks(shown),
+        *sentences.tariff_classes(shown),
+    ):
         terminal.say(sentence)
     for warning in shown.warnings:
         terminal.say(f"warning: {warning}")

@@ -237,7 +237,7 @@ def build_problem(depot: Depot, night: Night) -> Problem:
     governed = _governed(night)
     return Problem(
         step_h=night.horizon.step_h,
-        present=_undivided(night, presence(night)),
+        present=_started(night) * _undivided(night, presence(night)),
         min_kw=np.array([r.min_kw for r in ranges], dtype=float),
         max_kw=governed * np.array([_usable_max(r) for r in ranges], dtype=float),
         step_kw=np.array([r.step_kw for r in ranges], dtype=float),
@@ -310,6 +310,14 @@ def _undivided(night: Night, shares: FloatArray) -> FloatArray:
             for position, row in enumerate(rows):
                 shares[row] = np.where(winners == position, shares[row], 0.0)
     return shares
+
+
+def _started(night: Night) -> FloatArray:
+    """1 for steps that begin when a visit may be charged, 0 for those before; shape (V, T)."""
+    starts = [visit.earliest_start for visit in night.visits]
+    positions = [-np.inf if start is None else night.horizon.position(start) for start in starts]
+    steps = np.arange(night.horizon.steps, dtype=float)
+    return np.array(steps >= np.array(positions)[:, None] - 1e-9, dtype=float)
 
 
 def _governed(night: Night) -> FloatArray:

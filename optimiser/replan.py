@@ -122,7 +122,7 @@ class _Again:
         solved = rest.decided(causes.must | rest.inadmissible() | rest.insecure() if anew else ())
         if causes.must or causes.hopeful:
             if rest.is_improvable(solved, causes.must | causes.hopeful):
-                wider = rest.decided(rest.movable)
+                wider = rest.decided(rest.willing | (causes.must | causes.hopeful) & rest.movable)
                 solved = min(solved, wider, key=lambda one: one.harm_kwh + (one is wider) * LESS_HARM_KWH)
             kept = rest.harm_kwh(rest.planned_kw)
             is_better = solved.harm_kwh < kept - LESS_HARM_KWH

@@ -44,7 +44,8 @@ class Rest:
     """The night from step ``first`` on; everything in it has a row per visit that is not over at ``start``.
 
     ``rows``: their numbers in the night. ``planned_kw`` (V, T): what the plan gives them, where it can be given.
-    ``fixed``: on connectors that are a burden. ``movable``: all others.
+    ``fixed``: on connectors that are a burden. ``movable``: all others. ``willing``: those of them that make room for
+    others, as a fleet rule may say that a visit does not.
     """
 
     def __init__(
@@ -76,6 +77,7 @@ class Rest:
         self.problem = build_problem(depot, self.night)
         self.fixed = frozenset(row for row, one in enumerate(self.visits) if one.place in night.burden_kw)
         self.movable = frozenset(range(len(self.visits))) - self.fixed
+        self.willing = frozenset(row for row in self.movable if self.visits[row].visit.may_be_overridden)
         self.planned_kw = self._given(depot, surely_kw)
         absent = np.array([one.is_missing or one.is_asleep for one in self.visits], dtype=np.bool_)
         is_hopeless = self.problem.unreachable_kwh() > UNREACHABLE_KWH

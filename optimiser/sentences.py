@@ -5,6 +5,7 @@ The report and the command line say the same because both say it from here.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -108,6 +109,37 @@ def peak(plan: Plan) -> Headline:
         passing = f"and be above the limit for {duration(minutes)}" if minutes else "within the limit"
         text += f"; plug-and-charge would peak at {power(plan.baseline['peak_kw'])} {passing}"
     return Headline(text=f"{text}.", is_good=not above_minutes)
+
+
+RULED = {
+    "required_soc_percent": "required SoC {:g} %",
+    "priority": "priority {:g}",
+    "tier": "tier {}",
+    "earliest_start": "charged from {} on",
+}
+"""How what a rule has decided is told, by what it is."""
+
+
+def rule_decisions(plan: Plan) -> tuple[str, ...]:
+    """Which fleet rule has decided what of whom, in the order of visits; nothing where there are no rules."""
+    told: dict[str, dict[str, list[str]]] = {}
+    for visit in plan.visits:
+        for one in visit.decided:
+            text = RULED[one.what].format(one.value) if one.what in RULED else _yielding(one.value)
+            told.setdefault(one.rule, {}).setdefault(text, []).append(visit.vehicle_id)
+    return tuple(
+        f"Rule {rule}: " + "; ".join(f"{text} ({_named(whom)})" for text, whom in said.items()) + "."
+        for rule, said in told.items()
+    )
+
+
+def _yielding(value: object) -> str:
+    return "makes room for others" if value else "keeps its powers when others need more"
+
+
+def _named(vehicle_ids: Sequence[str]) -> str:
+    more = len(vehicle_ids) - NAMED_AT_MOST
+    return ", ".join(vehicle_ids[:NAMED_AT_MOST]) + (f" and {more} more" if more > 0 else "")
 
 
 def window_peaks(plan: Plan) -> tuple[str, ...]:

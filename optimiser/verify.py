@@ -82,6 +82,14 @@ def _visits_match(plan: Plan, night: Night) -> Iterator[str]:
 def _window(facts: Facts) -> Iterator[str]:
     for row, step in np.argwhere((facts.power_kw != 0) & (facts.presence_h == 0)).tolist():
         yield f"{facts.vehicles[row].id} draws {facts.power_kw[row, step]} kW at {facts.at(step)} and is not there"
+    for row, visit in enumerate(facts.night.visits):
+        if visit.earliest_start is None:
+            continue
+        starts_s = (visit.earliest_start - facts.plan.horizon.start).total_seconds()
+        begins_s = np.arange(facts.plan.horizon.steps) * float(facts.plan.horizon.step_s)
+        early = (facts.power_kw[row] != 0) & (begins_s < starts_s - 1.0)
+        for step in np.flatnonzero(early).tolist():
+            yield f"{visit.vehicle_id} draws at {facts.at(step)}, before {facts.clock(starts_s)}, when it may be charged"
 
 
 def _set_points(facts: Facts) -> Iterator[str]:

@@ -104,6 +104,8 @@ def a_visit(
     required_soc_percent: float = 90.0,
     priority: float = 1.0,
     precondition_kwh: float = 0.0,
+    earliest_start: str | None = None,
+    may_be_overridden: bool = True,
     night: date = NIGHT,
 ) -> Visit:
     return Visit(
@@ -116,6 +118,8 @@ def a_visit(
         required_soc_percent=required_soc_percent,
         priority=priority,
         precondition_kwh=precondition_kwh,
+        earliest_start=None if earliest_start is None else at(earliest_start, night=night),
+        may_be_overridden=may_be_overridden,
     )
 
 

@@ -169,7 +169,14 @@ def _visits(draw: st.DrawFn, vehicle: Vehicle, horizon: Horizon, charger_id: str
         required_soc_percent=float(draw(st.integers(0, 100))),
         priority=draw(st.sampled_from([0.5, 1.0, 10.0])),
         precondition_kwh=precondition_kwh,
+        earliest_start=draw(_starts(arrival)),
     )
+
+
+def _starts(arrival: datetime) -> st.SearchStrategy[datetime | None]:
+    """Mostly none; some are put off, also to before they arrive or to after they leave."""
+    minutes = st.sampled_from([None, None, None, -60, 45, 190, 1000])
+    return minutes.map(lambda late: None if late is None else arrival + timedelta(minutes=late))
 
 
 def _prices(draw: st.DrawFn, steps: int, seed: int) -> FloatArray:

@@ -13,6 +13,7 @@ from optimiser.depot import ChargeCurve, Charger, Depot, HorizonSettings, Vehicl
 from optimiser.inputs.commissioned import with_commissioned
 from optimiser.inputs.files import Folder, Row, closest, did_you_mean, shown_value
 from optimiser.inputs.rows import CurveRow, VehicleRow, checked_rows, table_of
+from optimiser.inputs.rules import check_rules, rules_say
 from optimiser.inputs.schema import DepotKeys, HorizonKeys
 from optimiser.inputs.tariffs import check_tariff
 from optimiser.inputs.translate import problems_of
@@ -24,7 +25,8 @@ class KnownDepot:
     """What a night can be checked against, also where parts of the depot are wrong (these are None).
 
     ``connectors`` by charger id and ``vehicle_ids`` hold all that are named, the wrong ones too, so that one
-    mistake is not reported as two. ``depot`` is there when nothing at all is wrong with it.
+    mistake is not reported as two. ``depot`` is there when nothing at all is wrong with it. ``rules_say_soc``: some
+    rule says what vehicles leave with.
     """
 
     timezone: str | None
@@ -33,6 +35,7 @@ class KnownDepot:
     vehicle_ids: frozenset[str] | None
     has_bands: bool
     depot: Depot | None
+    rules_say_soc: bool = False
 
 
 def read_depot(folder: Folder) -> KnownDepot:
@@ -47,6 +50,22 @@ def read_depot(folder: Folder) -> KnownDepot:
         horizon = part_of(HorizonKeys, tree.value.get("horizon", {}))
         check_tariff(folder, tree, step_minutes=None if horizon is None else horizon.step_minutes)
     vehicle_ids, vehicles = _read_vehicles(folder)
+    if tree is not None:
+        rules = [(("rules", i), rule) for i, rule in items_of(tree.value.get("rules"))]
+        check_unique(
+            folder,
+            (
+                (tree.place((*path, "id")), rule["id"])
+                for path, rule in rules
+                if isinstance(rule.get("id"), str)
+            ),
+        )
+        check_rules(
+            folder,
+            tree,
+            vehicle_types={vehicle.vehicle_type for vehicle in vehicles} - {""},
+            groups={vehicle.group for vehicle in vehicles} - {""},
+        )
     chargers = () if keys is None else with_commissioned(folder, (one.to_domain() for one in keys.chargers))
     return KnownDepot(
         timezone=timezone,
@@ -55,6 +74,7 @@ def read_depot(folder: Folder) -> KnownDepot:
         vehicle_ids=vehicle_ids,
         has_bands=tree is None or bool(mapping_of(tree.value.get("tariff")).get("bands")),
         depot=None if keys is None or folder.problems else _depot(keys, chargers, vehicles),
+        rules_say_soc=rules_say(tree, "required_soc_percent"),
     )
 
 
@@ -72,6 +92,7 @@ def _depot(keys: DepotKeys, chargers: tuple[Charger, ...], vehicles: tuple[Vehic
         policy=keys.policy.to_domain(),
         gateway=keys.gateway.to_domain(),
         store=keys.store,
+        rules=tuple(rule.to_domain() for rule in keys.rules),
     )
 
 
@@ -211,7 +232,7 @@ def _read_vehicles(folder: Folder) -> tuple[frozenset[str] | None, tuple[Vehicle
                 found=f"the unknown curve {shown_value(cells.charge_curve)}",
                 allowed=f"a curve of charge_curves.csv: {did_you_mean(closest(cells.charge_curve, names), names)}",
             )
-        keys = cells.model_dump(exclude={"vehicle_id", "charge_curve"})
+        keys = cells.model_dump(exclude={"vehicle_id", "charge_curve"}, exclude_none=True)
         curve = curves.get(cells.charge_curve or "")
         vehicles.append(Vehicle(id=cells.vehicle_id, charge_curve=curve, **keys))
     # A column that is missing has been noted; every reference to a vehicle would only repeat it.

@@ -45,6 +45,8 @@ class VehicleRow(CsvRow):
         default=0.0, description="Lowest current with which it charges [A]"
     )
     charge_curve: Id | None = Field(default=None, description="Its curve in charge_curves.csv")
+    vehicle_type: Id | None = Field(default=None, description="Its type, for the rules of depot.yaml")
+    group: Id | None = Field(default=None, description="The group it belongs to, for the rules of depot.yaml")
 
 
 class CurveRow(CsvRow):
@@ -78,6 +80,18 @@ class VisitRow(CsvRow):
     )
     precondition_kwh: Annotated[float, Field(ge=0, le=1000)] = Field(
         default=0.0, description="What warming or cooling before departure takes out of the battery [kWh]"
+    )
+    route: Id | None = Field(default=None, description="Where it goes, for the rules of depot.yaml")
+    earliest_start: str | None = Field(
+        default=None, description="Time before which it is not charged, for example 2025-11-10T22:00"
+    )
+
+
+class RuledVisitRow(VisitRow):
+    """visits.csv of a depot whose rules set what vehicles leave with."""
+
+    required_soc_percent: Percent | None = Field(  # type: ignore[assignment]
+        default=None, description="State of charge to leave with; a rule says it where it is empty [%]"
     )
 
 

@@ -26,6 +26,7 @@ from optimiser.inputs.keys import (
     minute_of,
     wrong,
 )
+from optimiser.inputs.rules import MOST_TIERS, RuleKeys
 from optimiser.inputs.tariffs import TariffKeys
 
 
@@ -264,15 +265,24 @@ class PolicyKeys(Door):
         default=domain.Policy.precondition_minutes,
         description="How long before departure a vehicle is warmed or cooled, for precondition_kwh [min]",
     )
-
     keep_messages_days: Annotated[int, Field(ge=2, le=36_500)] = Field(
         default=domain.Policy.keep_messages_days,
         description="How long raw messages of chargers and readings of their meters are kept [days]",
     )
+    tiers: Annotated[list[Id], Field(max_length=MOST_TIERS)] = Field(
+        default_factory=list,
+        description="Kinds of users for rules, the most important first: a shortfall counts a hundred times that of the next",
+    )
+
+    @model_validator(mode="after")
+    def _has_each_tier_once(self) -> PolicyKeys:
+        if len(set(self.tiers)) < len(self.tiers):
+            raise wrong(found=f"tiers [{', '.join(self.tiers)}]", allowed="each tier once")
+        return self
 
     def to_domain(self) -> domain.Policy:
         """The policy."""
-        return domain.Policy(**self.model_dump())
+        return domain.Policy(**self.model_dump(exclude={"tiers"}), tiers=tuple(self.tiers))
 
 
 class TlsKeys(Door):
@@ -370,6 +380,10 @@ class DepotKeys(Door):
     chargers: list[ChargerKeys] = Field(min_length=1, description="The chargers, at least one")
     tariff: TariffKeys = Field(default_factory=TariffKeys, description="What energy and peaks cost")
     policy: PolicyKeys = Field(default_factory=PolicyKeys, description="What the depot decides for itself")
+    rules: list[RuleKeys] = Field(
+        default_factory=list,
+        description="What is decided by vehicle type, group, route or departure; the first that fits decides",
+    )
     gateway: GatewayKeys = Field(default_factory=GatewayKeys, description="Where the gateway listens")
     store: str = Field(
         default=domain.Depot.store,

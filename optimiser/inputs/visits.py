@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, time, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from pydantic import TypeAdapter, ValidationError
 
+from optimiser.depot import Depot
 from optimiser.horizon import Horizon, TimeError, parse_instant
 from optimiser.inputs.depots import KnownDepot
 from optimiser.inputs.files import Folder, Row, Table, closest, did_you_mean, shown_value
-from optimiser.inputs.rows import VisitRow, checked_rows, table_of
+from optimiser.inputs.rows import RuledVisitRow, VisitRow, checked_rows, table_of
 from optimiser.night import Visit
+from optimiser.rules import Decided, decided, tier_weight
 
 WHOLE_NUMBER = TypeAdapter(int)
 
@@ -31,7 +34,8 @@ def read_visits(
     folder: Folder, name: str, *, known: KnownDepot, horizon: Horizon | None
 ) -> tuple[ReadVisit, ...]:
     """The visits whose rows are good; everything that is wrong is noted in the folder."""
-    table = table_of(folder, name, VisitRow)
+    row_model = RuledVisitRow if known.rules_say_soc else VisitRow
+    table = table_of(folder, name, row_model)
     if table is None:
         return ()
     times = {
@@ -44,11 +48,28 @@ def read_visits(
     for row in table.rows:
         _check_references(folder, table, row, known)
         _check_times(folder, table, row, times[row.line], horizon)
+    starts = {
+        row.line: read_instant(folder, table, row, "earliest_start", known.timezone) for row in table.rows
+    }
     visits = []
-    for row, cells in checked_rows(folder, table, VisitRow):
+    for row, cells in checked_rows(folder, table, row_model):
         arrival, departure = times[row.line]
-        if arrival is not None and departure is not None and arrival < departure:
-            visits.append(ReadVisit(line=row.line, cells=cells, visit=_visit(cells, arrival, departure)))
+        if arrival is None or departure is None or arrival >= departure:
+            continue
+        said = _said(known.depot, cells, departure, horizon)
+        if (
+            known.depot is not None
+            and cells.required_soc_percent is None
+            and "required_soc_percent" not in said
+        ):
+            folder.complain(
+                table.place(row.line, "required_soc_percent"),
+                found="nothing",
+                allowed="a number from 0 to 100, or a rule in depot.yaml that fits and says it",
+            )
+        visit = _visit(cells, arrival, departure, said=said, depot=known.depot)
+        start = starts[row.line] or _earliest_start(said, horizon)
+        visits.append(ReadVisit(line=row.line, cells=cells, visit=replace(visit, earliest_start=start)))
     _check_overlaps(folder, table, visits, horizon)
     return tuple(visits)
 
@@ -79,7 +100,51 @@ def read_instant(
     return instant if timezone else None
 
 
-def _visit(cells: VisitRow, arrival: datetime, departure: datetime) -> Visit:
+def _said(
+    depot: Depot | None, cells: VisitRow, departure: datetime, horizon: Horizon | None
+) -> dict[str, Decided]:
+    """What fleet rules say of a visit where its own row is silent; nothing while the depot itself is wrong."""
+    if depot is None or horizon is None:
+        return {}
+    vehicle = next((one for one in depot.vehicles if one.id == cells.vehicle_id), None)
+    if vehicle is None:
+        return {}
+    own = {column for column in cells.model_fields_set if getattr(cells, column) is not None}
+    found = decided(
+        depot.rules,
+        vehicle_type=vehicle.vehicle_type,
+        group=vehicle.group,
+        route=cells.route or "",
+        departure=horizon.local(departure).time(),
+    )
+    return {one.what: one for one in found if one.what not in own}
+
+
+def _earliest_start(said: Mapping[str, Decided], horizon: Horizon | None) -> datetime | None:
+    """The instant within the night at which the depot's clock shows the time that a rule says."""
+    if "earliest_start" not in said or horizon is None:
+        return None
+    clock = time.fromisoformat(str(said["earliest_start"].value))
+    day = horizon.local(horizon.start)
+    at = day.replace(hour=clock.hour, minute=clock.minute, second=0)
+    # Of a time that clocks show twice the later, of one that they skip the instant after: later is what was asked for.
+    at = (at if at >= day else at + timedelta(days=1)).replace(fold=1)
+    return at.astimezone(UTC)
+
+
+def _visit(
+    cells: VisitRow,
+    arrival: datetime,
+    departure: datetime,
+    *,
+    said: Mapping[str, Decided],
+    depot: Depot | None,
+) -> Visit:
+    def value(what: str, otherwise: Any) -> Any:
+        return said[what].value if what in said else otherwise
+
+    tiers = () if depot is None else depot.policy.tiers
+    weight = tier_weight(tiers, value("tier", None))
     return Visit(
         vehicle_id=cells.vehicle_id,
         charger_id=cells.charger_id,
@@ -87,11 +152,13 @@ def _visit(cells: VisitRow, arrival: datetime, departure: datetime) -> Visit:
         arrival=arrival,
         arrival_soc_percent=cells.arrival_soc_percent,
         departure=departure,
-        required_soc_percent=cells.required_soc_percent,
-        priority=cells.priority,
+        required_soc_percent=value("required_soc_percent", cells.required_soc_percent or 0.0),
+        priority=weight * value("priority", cells.priority),
         precondition_kwh=cells.precondition_kwh,
         arrival_sd_minutes=cells.arrival_sd_minutes,
         arrival_soc_sd_percent=cells.arrival_soc_sd_percent,
+        may_be_overridden=value("may_be_overridden", otherwise=True),
+        decided=tuple(said.values()),
     )
 
 

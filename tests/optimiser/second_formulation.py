@@ -105,7 +105,7 @@ class SecondFormulation:
         curve = vehicle.charge_curve
         charged: Terms = {}
         for step, share, taken_kwh in self._steps_there(visit):
-            if self._is_anothers(visit, step, share):
+            if self._is_anothers(visit, step, share) or self._is_too_early(visit, step):
                 continue
             column = self._rows.column(0, min(most_kw, INFINITE))
             self._power[number, step] = column
@@ -125,6 +125,10 @@ class SecondFormulation:
                     terms[column] += vehicle.charge_efficiency
                     self._rows.row(-INFINITE, terms, kw + slope * (battery_kwh - kwh))
         self._rows.row(need_kwh, charged | {self._shortfall[-1]: 1.0}, INFINITE)
+
+    def _is_too_early(self, visit: Visit, step: int) -> bool:
+        begins = self._night.horizon.start + timedelta(seconds=step * self._night.horizon.step_s)
+        return visit.earliest_start is not None and begins < visit.earliest_start
 
     def _is_anothers(self, visit: Visit, step: int, share: float) -> bool:
         """Whether a step that two visits of a connector share is the other's: who has more of it, or was first."""

@@ -14,6 +14,7 @@ from optimiser.explanation import Explanation, Fix
 from optimiser.night import Night
 from optimiser.plan import Plan
 from optimiser.planner import plan_night
+from optimiser.rules import Decided
 from tests.builders import a_depot, a_night, a_van, a_visit, an_ac_connector
 
 NOW = datetime(2025, 11, 10, 12, tzinfo=UTC)
@@ -181,3 +182,19 @@ def test_a_vehicle_that_cannot_charge_where_it_stands_is_told_as_that() -> None:
     found = explanation(depot, a_night(depot))
     assert "cannot charge there at all" in found.shortages[0].text
     assert [fix.kind for fix in found.fixes] == ["required_soc"]
+
+
+def test_who_is_put_off_too_long_is_told_so_and_how_much_earlier_would_do() -> None:
+    depot = a_depot(vehicles=[a_van("V1")])
+    by_rule = Decided(what="earliest_start", value="06:00", rule="night tariff")
+    visit = replace(a_visit("V1", earliest_start="06:00"), decided=(by_rule,))
+    night = a_night(depot, visits=[visit])
+    told = explanation(depot, night)
+    assert "It may not be charged before Tue 06:00 (rule night tariff)." in told.shortages[0].text
+    (fix,) = of_kind(told, "earliest_start")
+    assert "min earlier than now (rule night tariff): it is ready then." in fix.text
+    assert visit.earliest_start is not None
+    earlier = replace(visit, earliest_start=visit.earliest_start - timedelta(minutes=fix.amount))
+    assert ready(depot, replace(night, visits=(earlier,)))["V1"]
+    barely = replace(visit, earliest_start=visit.earliest_start - timedelta(minutes=fix.amount - 15))
+    assert not ready(depot, replace(night, visits=(barely,)))["V1"]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,7 +10,8 @@ import pytest
 from optimiser.depot import Charger
 from optimiser.plan import SCHEMA, Plan, wired
 from optimiser.planner import plan_night
-from tests.builders import a_depot, a_night, a_van, an_ac_connector
+from optimiser.rules import Decided
+from tests.builders import a_depot, a_night, a_van, a_visit, an_ac_connector
 
 NOW = datetime(2025, 11, 10, 12, tzinfo=UTC)
 
@@ -117,3 +119,14 @@ def test_departures_come_in_their_order_with_what_is_missing() -> None:
     assert departures["vehicle"].tolist() == ["V1", "V2"]
     assert departures["ready"].all()
     assert departures["departure"].is_monotonic_increasing
+
+
+def test_what_rules_have_decided_comes_back_from_the_document() -> None:
+    depot = a_depot(vehicles=[a_van("V1")])
+    by_rule = Decided(what="required_soc_percent", value=90.0, rule="vans")
+    visit = replace(a_visit("V1", earliest_start="22:00"), decided=(by_rule,))
+    plan = plan_night(depot, a_night(depot, visits=[visit]), created_at=NOW)
+    (written,) = json.loads(plan.to_json())["visits"]
+    assert written["decided"] == [{"what": "required_soc_percent", "value": 90.0, "rule": "vans"}]
+    assert written["earliest_start"] == "2025-11-10T22:00:00+01:00"
+    assert Plan.from_document(json.loads(plan.to_json())).visits == plan.visits

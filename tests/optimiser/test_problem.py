@@ -5,7 +5,7 @@ import pytest
 
 from optimiser.depot import ChargeCurve, Charger, Feeder
 from optimiser.problem import build_problem, concave_points
-from tests.builders import a_bus, a_dc_connector, a_depot, a_night, a_van, a_visit, an_ac_connector
+from tests.builders import a_bus, a_dc_connector, a_depot, a_night, a_van, a_visit, an_ac_connector, at
 
 
 def test_a_one_phase_van_on_a_three_phase_connector_gets_one_phase_at_the_smaller_current() -> None:
@@ -99,3 +99,12 @@ def test_beside_committed_powers_the_others_have_what_is_left() -> None:
     assert rest.capacities[0].limit[30] == pytest.approx(7.0)
     assert rest.capacities[0].limit[31] == pytest.approx(18.0)
     assert rest.net_base_kw[30] == pytest.approx(13.0)
+
+
+def test_nothing_can_be_drawn_in_a_step_that_begins_before_the_earliest_start() -> None:
+    depot = a_depot(vehicles=[a_van()])
+    night = a_night(depot, visits=[a_visit(arrival="17:50", earliest_start="22:05")])
+    drawable = build_problem(depot, night).drawable[0]
+    first = int(night.horizon.position(at("22:15")))
+    assert not drawable[:first].any()
+    assert drawable[first]

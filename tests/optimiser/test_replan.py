@@ -200,3 +200,34 @@ def test_what_warming_has_taken_already_is_not_taken_again() -> None:
     # From 07:30 on a quarter of an hour at 11.04 kW against the second half of the warming.
     left = 60.0 + 100.0 * (0.9 * 11.04 / 4 - 6.4 * 17 / 30) / 64.0
     assert new.visits[0].planned_soc_percent == pytest.approx(left, abs=0.5)
+
+
+def test_who_may_not_be_overridden_keeps_its_powers_and_the_rest_makes_the_room() -> None:
+    depot = a_depot(vehicles=[a_van(f"V{n}") for n in (1, 2, 3)], transformer_limit_kw=13.5)
+    leaves_early = a_visit("V2", charger_id="CP2", departure="23:30", required_soc_percent=60.0)
+    firm = a_visit("V1", charger_id="CP1", may_be_overridden=False)
+    night = a_night(depot, visits=[firm, leaves_early, a_visit("V3", charger_id="CP3")])
+    plan = plan_night(depot, night, created_at=NOON)
+    arrived = live(plan, soc_percent={"V2": 5.0, "V1": 40.0, "V3": 40.0})
+    new = replan(depot, night, plan, arrived, now=firm.arrival)
+    assert new is not None
+    assert new.visits[0].power_kw == plan.visits[0].power_kw
+    assert new.visits[2].power_kw != plan.visits[2].power_kw
+    free = replace(night, visits=(replace(firm, may_be_overridden=True), *night.visits[1:]))
+    asked = replan(depot, free, plan, arrived, now=firm.arrival)
+    assert asked is not None
+    assert asked.visits[0].power_kw != plan.visits[0].power_kw
+
+
+def test_a_limit_that_falls_spares_nobody_who_may_not_be_overridden() -> None:
+    depot, night, _ = a_depot_and_plan(limit_kw=20.0, vans=2)
+    firm = replace(night, visits=tuple(replace(v, may_be_overridden=False) for v in night.visits))
+    plan = plan_night(depot, firm, created_at=NOON)
+    cut = replace(firm, site_limit_kw=firm.site_limit_kw - 10.0)
+    new = replan(
+        depot, cut, plan, live(plan, soc_percent={"V1": 40.0, "V2": 40.0}), now=plan.visits[0].arrival
+    )
+    assert new is not None
+    step = int(plan.horizon.position(at("18:15")))
+    totals_kw = [sum(powers) for powers in zip(*(visit.power_kw for visit in new.visits), strict=True)]
+    assert max(totals_kw[step:]) <= 10.0 - 2.0 + 1e-6

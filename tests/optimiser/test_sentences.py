@@ -7,6 +7,7 @@ import pytest
 from optimiser.baselines import compare, plug_and_charge
 from optimiser.cost import PaidPeak
 from optimiser.plan import Plan
+from optimiser.rules import Decided
 from optimiser.sentences import (
     clock,
     comparisons,
@@ -16,6 +17,7 @@ from optimiser.sentences import (
     headlines,
     peak,
     readiness,
+    rule_decisions,
     status,
     tariff_classes,
     window_peaks,
@@ -256,3 +258,19 @@ def test_what_plug_and_charge_would_make_of_the_year_is_told_where_it_peaks_high
 
 def test_without_classes_nothing_is_said_of_them() -> None:
     assert tariff_classes(a_plan()) == ()
+
+
+def test_rules_are_told_with_what_they_decided_of_whom() -> None:
+    soc = Decided(what="required_soc_percent", value=90.0, rule="vans")
+    firm = Decided(what="may_be_overridden", value=False, rule="early")
+    plan = a_plan(vehicles=7)
+    first, *others = plan.visits
+    visits = [replace(first, decided=(soc, firm)), *(replace(visit, decided=(soc,)) for visit in others)]
+    assert rule_decisions(replace(plan, visits=tuple(visits))) == (
+        "Rule vans: required SoC 90 % (V1, V2, V3, V4, V5 and 2 more).",
+        "Rule early: keeps its powers when others need more (V1).",
+    )
+
+
+def test_without_rules_nothing_is_told_of_them() -> None:
+    assert rule_decisions(a_plan()) == ()

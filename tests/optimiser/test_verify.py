@@ -18,7 +18,7 @@ from optimiser.plan import Plan
 from optimiser.planner import UNSOLVED, plan_night
 from optimiser.tariff import DemandWindow, Tariff
 from optimiser.verify import PlanRefusedError, refuse_if_broken, violations
-from tests.builders import a_bus, a_dc_connector, a_depot, a_night, a_van, a_visit, an_ac_connector
+from tests.builders import a_bus, a_dc_connector, a_depot, a_night, a_van, a_visit, an_ac_connector, at
 
 NOW = datetime(2025, 11, 10, 12, tzinfo=UTC)
 EVENING = 40
@@ -383,3 +383,12 @@ def test_a_plan_that_a_forgetful_charger_would_break_is_found_where_it_need_not_
     )
     busy = replace(night, base_load_kw=night.base_load_kw + 9.0)
     assert not any("forgetful" in text for text in violations(plan, depot, busy))
+
+
+def test_power_before_the_earliest_start_is_told() -> None:
+    plan, depot, night = a_planned_night()
+    later = replace(night, visits=(replace(night.visits[0], earliest_start=at("22:15")), *night.visits[1:]))
+    early = with_power(plan, 0, EVENING, 6.9)
+    told = [sentence for sentence in violations(early, depot, later) if "may be charged" in sentence]
+    assert "V1 draws at 2025-11-10 22:00, before 2025-11-10 22:15, when it may be charged" in told
+    assert not any("may be charged" in sentence for sentence in violations(early, depot, night))
