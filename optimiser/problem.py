@@ -13,12 +13,13 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from optimiser.accounting import consumed_kwh, presence, required_kwh
+from optimiser.accounting import consumed_kwh, required_kwh
 from optimiser.depot import ChargeCurve, Connector, Depot, Feeder, PowerRange, power_range
 from optimiser.forgetful import Security, security
 from optimiser.horizon import FloatArray
 from optimiser.night import Night, Visit
 from optimiser.tariff import Demand
+from optimiser.windows import drawing_shares
 
 BoolArray = npt.NDArray[np.bool_]
 
@@ -237,7 +238,7 @@ def build_problem(depot: Depot, night: Night) -> Problem:
     governed = _governed(night)
     return Problem(
         step_h=night.horizon.step_h,
-        present=_started(night) * _undivided(night, presence(night)),
+        present=drawing_shares(night),
         min_kw=np.array([r.min_kw for r in ranges], dtype=float),
         max_kw=governed * np.array([_usable_max(r) for r in ranges], dtype=float),
         step_kw=np.array([r.step_kw for r in ranges], dtype=float),
@@ -294,30 +295,6 @@ def _range(depot: Depot, visit: Visit) -> PowerRange:
 def _usable_max(reach: PowerRange) -> float:
     """The maximum, or 0 where it lies below the least current the two can agree on."""
     return reach.max_kw if reach.max_kw >= reach.min_kw - 1e-9 else 0.0
-
-
-def _undivided(night: Night, shares: FloatArray) -> FloatArray:
-    """Gives a step that two visits of one connector share to the one that has more of it.
-
-    A connector holds one limit per step, so the power of the one would be open to the other as well.
-    """
-    by_connector: dict[tuple[str, int], list[int]] = {}
-    for row, visit in enumerate(night.visits):
-        by_connector.setdefault((visit.charger_id, visit.connector_id), []).append(row)
-    for rows in by_connector.values():
-        if len(rows) > 1:
-            winners = np.argmax(shares[rows], axis=0)
-            for position, row in enumerate(rows):
-                shares[row] = np.where(winners == position, shares[row], 0.0)
-    return shares
-
-
-def _started(night: Night) -> FloatArray:
-    """1 for steps that begin when a visit may be charged, 0 for those before; shape (V, T)."""
-    starts = [visit.earliest_start for visit in night.visits]
-    positions = [-np.inf if start is None else night.horizon.position(start) for start in starts]
-    steps = np.arange(night.horizon.steps, dtype=float)
-    return np.array(steps >= np.array(positions)[:, None] - 1e-9, dtype=float)
 
 
 def _governed(night: Night) -> FloatArray:

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from pydantic import ConfigDict, Field, model_validator
 
 from optimiser import depot as domain
-from optimiser.inputs.gateway import GatewayKeys
+from optimiser.inputs.gateways import GatewayKeys
 from optimiser.inputs.keys import (
     ChargerId,
     Door,
