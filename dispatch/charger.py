@@ -138,10 +138,11 @@ class Capabilities(Value):
 
     # ── in which order, and how often ────────────────────────────────────────────────────────────────────
 
-    forgets: Literal["unknown", "on_boot", "on_reconnect"] = Field(
+    forgets: Literal["unknown", "never", "on_boot", "on_reconnect"] = Field(
         default="unknown",
         description="When it is known to lose profiles: all are sent again then, whatever it reads back. "
-        "Unknown: only what a read-back misses.",
+        "Unknown: only what a read-back misses. Never: it is proven to keep them while it is away and over a "
+        "restart, and counts while it is out of reach at what it was last proven to hold.",
     )
     quiet_after_connect_s: float = Field(
         default=0.0,
@@ -185,6 +186,16 @@ class Capabilities(Value):
         description="What proves a limit: a read-back, or only a meter that agrees with it, for chargers that "
         "accept, show and do not obey.",
     )
+    accepted_is_proof: bool = Field(
+        default=False,
+        description="Whether its Accepted alone proves a limit, until it is away or starts anew: it was commissioned "
+        "as obeying. Counts with proven_with_firmware alone.",
+    )
+    proven_with_firmware: str = Field(
+        default="",
+        description="Firmware with which it was commissioned. What was proven then (accepted_is_proof, forgets: never) "
+        "counts with no other firmware. Not given: whatever its firmware is.",
+    )
     settle_s: int = Field(
         default=0,
         ge=0,
@@ -199,6 +210,16 @@ class Capabilities(Value):
     remedy: str = Field(
         default="", description="What a person has to do at the charger where it refuses, in words."
     )
+
+    def with_firmware(self, firmware: str | None) -> Capabilities:
+        """What holds with a firmware, None where nobody says which it is: what commissioning has proven may not."""
+        is_the_same = self.proven_with_firmware in {"", firmware}
+        doubtful: dict[str, Any] = {}
+        if self.accepted_is_proof and not (self.proven_with_firmware and is_the_same):
+            doubtful["accepted_is_proof"] = False
+        if self.forgets == "never" and not is_the_same:
+            doubtful["forgets"] = "unknown"
+        return self.model_copy(update=doubtful) if doubtful else self
 
     def is_degraded(self, connectors: int) -> bool:
         """Whether there is no room for a floor under the plan, so that one profile has to be both."""

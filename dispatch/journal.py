@@ -8,7 +8,7 @@ before a crash is what is found after it.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -154,10 +154,13 @@ class Journal:
 
     # ── commands and evidence: the dispatcher's part ─────────────────────────────────────────────────────
 
-    def ledger(self, *, since: datetime) -> Ledger:
-        """All that a tick asks of the commands so far, read at once; ``since``: from when they count as recent."""
+    def ledger(self, *, since: datetime, away: Collection[str] = ()) -> Ledger:
+        """All that a tick asks of the commands so far, read at once; ``since``: from when they count as recent.
+
+        ``away``: the chargers of which is asked for longer when they were last seen.
+        """
         with self.engine.begin() as connection:
-            return read_ledger(connection, since=since)
+            return read_ledger(connection, since=since, away=away)
 
     def begin_command(
         self, *, night: date, at: datetime, charger_id: str, layer: Layer, profile: StationProfile

@@ -19,7 +19,7 @@ from dispatch.evidence import Lesson
 from dispatch.identity import Identity
 from dispatch.models import KnownModel, Note, matching, shipped_models
 from dispatch.station import ChargerState
-from optimiser.depot import Charger
+from optimiser.depot import Charger, Commissioned
 
 
 class Origin(StrEnum):
@@ -135,7 +135,7 @@ def _known_of(
 ) -> Known:
     site = dict(charger.capabilities)
     commissioned = charger.commissioned if is_commissioned(charger, identity) else None
-    _check(site, where=f"depot.yaml chargers.{charger.id}.capabilities")
+    _check_site(site, where=f"depot.yaml chargers.{charger.id}.capabilities")
     if charger.commissioned is not None:
         _check(charger.commissioned.capabilities, where=f"commissioned/{charger.id}.yaml levers")
     values: dict[str, Any] = {}
@@ -150,13 +150,13 @@ def _known_of(
             take(lever, cited.value, Source(origin=Origin.MODEL, detail=detail, urls=cited.source))
     for lever, value in reported_capabilities(reported).items():
         take(lever, value, Source(origin=Origin.REPORTED, detail="the charger's configuration says so"))
-    known_of_it = {} if commissioned is None else dict(commissioned.capabilities)
+    known_of_it = _levers_of(commissioned)
     unlearned = Capabilities.model_validate(values | known_of_it | site)
     for lever, lesson in _usable(learned).items():
         take(lever, lesson.value, Source(origin=Origin.LEARNED, detail=lesson.because))
     if commissioned is not None:
         whence = f"commissioned on {commissioned.on}, firmware {commissioned.firmware or 'not told'}"
-        for lever, value in commissioned.capabilities.items():
+        for lever, value in known_of_it.items():
             because = commissioned.because.get(lever, "")
             take(
                 lever,
@@ -169,12 +169,19 @@ def _known_of(
         )
     return Known(
         identity=identity,
-        capabilities=Capabilities.model_validate(values),
-        unlearned=unlearned,
+        capabilities=Capabilities.model_validate(values).with_firmware(identity.firmware),
+        unlearned=unlearned.with_firmware(identity.firmware),
         sources=sources,
         models=models,
         notes=tuple(note for model in models for note in model.entry.notes),
     )
+
+
+def _levers_of(commissioned: Commissioned | None) -> dict[str, Any]:
+    """What a commissioning has found, and with which firmware."""
+    if commissioned is None:
+        return {}
+    return {"proven_with_firmware": commissioned.firmware, **commissioned.capabilities}
 
 
 def is_commissioned(charger: Charger, identity: Identity) -> bool:
@@ -213,6 +220,14 @@ def _check(said: Mapping[str, Any], *, where: str) -> None:
         Capabilities.model_validate(dict(said))
     except ValidationError as error:
         raise CapabilityError(faults_of(error, where=where)) from error
+
+
+def _check_site(said: Mapping[str, Any], *, where: str) -> None:
+    _check(said, where=where)
+    if said.get("accepted_is_proof") and not said.get("proven_with_firmware"):
+        allowed = "true beside proven_with_firmware: another firmware may accept and not obey"
+        fault = Fault(where=f"{where}.accepted_is_proof", found="true alone", allowed=allowed)
+        raise CapabilityError([fault])
 
 
 def _usable(learned: Mapping[str, Lesson]) -> dict[str, Lesson]:

@@ -6,11 +6,12 @@ What is sent is decided in :mod:`dispatch.decide`; here are the order of events,
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import cached_property, partial
 
+from dispatch.asking import learn, recall, take_memory, take_outcome
 from dispatch.composite import effective
 from dispatch.decide import Decision, Room, Write, decide, edges_of, pending
 from dispatch.evidence import Evidence, Rung, Verdict
@@ -28,17 +29,7 @@ from dispatch.station import (
 )
 from dispatch.store.ledger import Ledger
 from dispatch.together import Together
-from dispatch.tracks import (
-    Track,
-    ends_pause,
-    learn,
-    notice,
-    recall,
-    refresh_from_ledger,
-    remember_refusals,
-    take_memory,
-    take_outcome,
-)
+from dispatch.tracks import Track, ends_pause, notice, refresh_from_ledger, remember_refusals
 from dispatch.validate import Comparison, Grade, compare
 from optimiser.depot import Depot
 from optimiser.plan import Plan
@@ -48,7 +39,7 @@ AT_ONCE = 32
 MAX_ROUNDS = 120
 """Rounds of deciding and sending in one tick. Two are the rule: lower, raise. Where plans swap power close to a
 limit they make room for each other step by step: nine rounds for sixty buses on their first night. A charger that
-refuses everything takes one round for each form that is tried, at most :data:`dispatch.tracks.MAX_REFUSALS` a layer."""
+refuses everything takes one round for each form that is tried, at most :data:`dispatch.asking.MAX_REFUSALS` a layer."""
 NOT_ASKED = Comparison(
     grade=Grade.UNUSABLE, sentence="cannot be read back: its model is known to tell no schedule of use"
 )
@@ -81,9 +72,12 @@ class Surroundings:
         return ledger_at(self.journal, self.clock())
 
 
-def ledger_at(journal: Journal, now: datetime) -> Ledger:
-    """What the store knows of all chargers, with the writes of the hour before an instant."""
-    return journal.ledger(since=now - timedelta(hours=1))
+def ledger_at(journal: Journal, now: datetime, *, away: Collection[str] = ()) -> Ledger:
+    """What the store knows of all chargers, with the writes of the hour before an instant.
+
+    ``away``: chargers of which is asked for longer when they were last seen.
+    """
+    return journal.ledger(since=now - timedelta(hours=1), away=away)
 
 
 async def push(around: Surroundings, tracks: Sequence[Track], live: LiveState) -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from dispatch.charger import Capabilities
 from dispatch.composite import equivalent
 from dispatch.evidence import Command, Verdict
 from dispatch.station import ChargerState, Outcome, Reply, StationProfile
@@ -91,6 +92,44 @@ def seen_before(
     if seen.verdict is Verdict.CANNOT_TELL:
         return Comparison(grade=Grade.UNUSABLE, sentence=sentence)
     return Comparison(grade=Grade.LOWER if sentence else Grade.MATCH, sentence=sentence)
+
+
+def is_remembered(
+    seen: Seen | None, words: Capabilities, *, held_since: datetime | None, booted_at: datetime | None
+) -> bool:
+    """Whether a connector that was not looked at since its charger left is proven to hold what it has accepted.
+
+    By the last look at it, where its charger is proven to forget nothing. A look proves nothing of what was accepted
+    after it, and nothing beyond a restart: that may have been one with other firmware.
+    """
+    if words.forgets != "never" or words.proof != "read_back" or seen is None or held_since is None:
+        return False
+    since = held_since if booted_at is None else max(held_since, booted_at)
+    return seen.verdict is Verdict.CONFIRMED and seen.at >= since
+
+
+def is_denied(seen: Seen | None, *, held_since: datetime | None) -> bool:
+    """Whether the last look at a connector has shown more than all that it has accepted."""
+    if seen is None or held_since is None:
+        return False
+    return seen.verdict is Verdict.CONTRADICTED and seen.at >= held_since
+
+
+def is_proven_by_word(
+    words: Capabilities,
+    *,
+    first: datetime | None,
+    booted_at: datetime | None,
+    connected_since: datetime | None,
+) -> bool:
+    """Whether Accepted proves all that is held: model and firmware were commissioned as obeying.
+
+    ``first``: when the oldest of it was accepted. What was accepted before a restart may be lost, and so may what was
+    accepted on another socket, unless the charger is proven to forget nothing.
+    """
+    if not words.accepted_is_proof or first is None or (booted_at is not None and first <= booted_at):
+        return False
+    return words.forgets == "never" or (connected_since is not None and first > connected_since)
 
 
 def is_rewritten_in_vain(

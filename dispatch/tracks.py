@@ -1,31 +1,34 @@
-"""One connector in the course of a push: what it holds, shows and refuses, and in which words it is asked next."""
+"""One connector in the course of a push: what it holds, what is proven of it, and what it should hold."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from dispatch.charger import Capabilities
 from dispatch.composite import effective_limit, equivalent
 from dispatch.decide import HeldBack, Holding
-from dispatch.evidence import Command, Layer, Lesson
+from dispatch.evidence import Layer
 from dispatch.kept import kept
 from dispatch.known import Known, identity_of, known_of
-from dispatch.ladder import Rung, rungs
-from dispatch.layers import LayerProfile, Target, layer_profiles, profile_id
-from dispatch.remembered import Refusals, came_at, is_rewritten_in_vain, is_silent, seen_before
+from dispatch.ladder import Rung
+from dispatch.layers import LayerProfile, Target, layer_profiles
+from dispatch.remembered import (
+    Refusals,
+    came_at,
+    is_denied,
+    is_proven_by_word,
+    is_remembered,
+    is_rewritten_in_vain,
+    is_silent,
+    seen_before,
+)
 from dispatch.safety import Place, Wiring
 from dispatch.station import ChargerState, LiveState, Outcome, Reply, StationProfile, TransactionId
 from dispatch.store.ledger import Ledger
 from dispatch.validate import Comparison, Finding, Grade
 from optimiser.depot import Charger, Depot
-
-MAX_TRIES = 2
-"""How often a profile is sent to a charger that does not answer."""
-MAX_REFUSALS = 32
-"""How often a charger may refuse a layer in one tick. A ladder has thirteen rungs at most, where a day of quarter
-hours is refused, and twice as many where lessons are taken back; what one rung teaches may need a few more."""
 
 PROFILES_KEPT = 4096
 """Connectors whose profiles are not written anew while their target is the same."""
@@ -38,7 +41,9 @@ class Track:
     ``is_mute``: it has left a read-back unanswered, and everything that was sent since. ``is_silent``: it had left
     unanswered what it was last asked before. ``is_left_alone``: nothing is sent to it for now. ``seen_before`` is what
     the last look at it still says, ``seen_at`` when that was. ``is_rewritten_in_vain``: it has shown more than it had
-    just accepted.
+    just accepted. ``held_first`` and ``held_since``: when the oldest and the newest of what it holds was accepted.
+    ``is_remembered``: it was proven to hold that before it went or came, and forgets nothing. ``is_denied``: it has
+    shown more than that.
     """
 
     target: Target
@@ -50,11 +55,15 @@ class Track:
     transaction_id: TransactionId | None
     quiet_until: datetime | None = None
     came: datetime | None = None
+    booted_at: datetime | None = None
     was_away: bool = False
     has_lost: bool = False
     held: tuple[StationProfile, ...] = ()
     doubtful: tuple[StationProfile, ...] = ()
+    held_first: datetime | None = None
     held_since: datetime | None = None
+    is_remembered: bool = False
+    is_denied: bool = False
     comparison: Comparison | None = None
     seen_before: Comparison | None = None
     seen_at: datetime | None = None
@@ -102,10 +111,27 @@ class Track:
 
     @property
     def is_proven(self) -> bool:
-        """Whether a read-back has shown that no more is in force than what it has accepted."""
-        is_shown = self.comparison is not None and self.comparison.grade in {Grade.MATCH, Grade.LOWER}
-        is_believed = self.base.proof == "read_back" or self.is_metered
-        return self.is_connected and is_shown and is_believed and not self.is_overdrawn
+        """Whether no more is in force than what it has accepted.
+
+        By a read-back, by Accepted where that is proof, or by what was proven before it went and cannot be forgotten.
+        """
+        if self.is_overdrawn:
+            return False
+        grade = None if self.comparison is None or not self.is_connected else self.comparison.grade
+        if grade in {Grade.MATCH, Grade.LOWER}:
+            return self.base.proof == "read_back" or self.is_metered or self._is_proven_by_word
+        if grade is None and self.is_remembered:
+            return True
+        return grade is not Grade.HIGHER and self._is_proven_by_word
+
+    @property
+    def _is_proven_by_word(self) -> bool:
+        return not self.is_denied and is_proven_by_word(
+            self.base,
+            first=self.held_first,
+            booted_at=self.booted_at,
+            connected_since=self.came if self.is_connected else None,
+        )
 
     @property
     def failure(self) -> Reply | None:
@@ -121,6 +147,9 @@ class Track:
         Many chargers lose their profiles in a restart, and some of them answer nothing where they have none.
         """
         self.comparison = comparison
+        if comparison.grade is not Grade.UNUSABLE:
+            self.is_denied = comparison.grade is Grade.HIGHER
+        self.is_remembered = self.base.forgets == "never" and self.is_proven
         is_higher = comparison.grade is Grade.HIGHER and not self.is_rewritten_in_vain
         if is_higher or (self.was_away and comparison.grade is not Grade.MATCH):
             self.has_lost = True
@@ -128,12 +157,15 @@ class Track:
     @property
     def holding(self) -> Holding:
         """What decisions are made from."""
+        is_whole = self.comparison is not None and self.comparison.grade is Grade.MATCH
+        is_lower = self.comparison is not None and self.comparison.grade is Grade.LOWER
+        wiring = self.wiring if self.is_connected else replace(self.wiring, vehicle_phases=None)
         return Holding(
-            wiring=self.wiring,
+            wiring=wiring,  # who has come since it went away may use more phases than who stood there
             held=self.held,
             doubtful=self.doubtful,
             is_proven=self.is_proven,
-            may_hold_less=self.comparison is None or self.comparison.grade is not Grade.MATCH,
+            may_hold_less=not is_whole and (is_lower or not self._is_proven_by_word),
             transaction_id=self.transaction_id,
             wanted=self.wanted,
             open_layers=self._open_layers,
@@ -197,7 +229,7 @@ def begin_tracks(
         if came is not None and track.base.quiet_after_connect_s:
             track.quiet_until = came + timedelta(seconds=track.base.quiet_after_connect_s)
         track.was_away = _is_after(came, track.held_since)
-        lost_at = {"unknown": None, "on_boot": state.booted_at, "on_reconnect": came}[track.base.forgets]
+        lost_at = {"on_boot": state.booted_at, "on_reconnect": came}.get(track.base.forgets)
         track.has_lost = _is_after(lost_at, track.held_since)
         seen, every = ledger.seen(*track.place), timedelta(minutes=depot.policy.tick_minutes)
         track.seen_at = None if seen is None else seen.at
@@ -207,6 +239,11 @@ def begin_tracks(
         track.is_rewritten_in_vain = is_rewritten_in_vain(
             seen, came=came, held_since=track.held_since, now=live.now
         )
+        track.booted_at = state.booted_at
+        track.is_remembered = is_remembered(
+            seen, track.base, held_since=track.held_since, booted_at=state.booted_at
+        )
+        track.is_denied = is_denied(seen, held_since=track.held_since)
         track.is_silent = is_silent(ledger.unanswered(charger.id), seen, came=came)
         track.came = came
         remember_refusals(track, ledger, every=every)
@@ -221,45 +258,14 @@ def remember_refusals(track: Track, ledger: Ledger, *, every: timedelta) -> None
     track.refused_before = Refusals(commands=commands, every=every)
 
 
-def recall(track: Track) -> None:
-    """Take what it has refused before for refused again, so that nobody asks it for that.
-
-    What it is known to refuse may be another thing since it is to have another plan.
-    """
-    asked = {layer for layer, _ in track.sent}
-    track.failures = {
-        layer: reply
-        for layer, reply in track.failures.items()
-        if layer in asked or reply.outcome is not Outcome.REFUSED
-    }
-    if not track.refused_before.commands:
-        return
-    for layer in Layer:
-        while layer not in track.failures:
-            wanted = next((one for one in track.wanted if one.layer is layer), None)
-            if wanted is None or not take_memory(track, wanted):
-                break
-
-
-def take_memory(track: Track, wanted: LayerProfile) -> bool:
-    """Whether it is known to refuse a form, and the next one is its turn; a layer is not begun with that."""
-    reply = track.refused_before.answer_to(wanted.profile, now=track.at)
-    if reply is None:
-        return False
-    if wanted.layer in track.ladders:
-        _climb(track, wanted, reply)
-    else:
-        track.failures[wanted.layer] = reply
-    return True
-
-
 def refresh_from_ledger(ledger: Ledger, tracks: Iterable[Track]) -> None:
     """Bring what was accepted, what may have been, and how much was written lately, up to the ledger."""
     for track in tracks:
         charger_id = track.place.charger_id
         accepted = [c for c in ledger.installed(charger_id) if _concerns(c.profile, track)]
         track.held = tuple(command.profile for command in accepted)
-        track.held_since = max(map(_answered_at, accepted), default=None)
+        accepted_at = [command.answered_at or command.at for command in accepted]
+        track.held_first, track.held_since = min(accepted_at, default=None), max(accepted_at, default=None)
         unanswered = ledger.unanswered(charger_id)
         track.doubtful = tuple(c.profile for c in unanswered if _concerns(c.profile, track))
         if track.base.writes_per_hour is not None:
@@ -268,13 +274,19 @@ def refresh_from_ledger(ledger: Ledger, tracks: Iterable[Track]) -> None:
 
 
 def notice(tracks: Iterable[Track], live: LiveState) -> None:
-    """Take back what was proven of chargers that have gone since, or have come anew: they may have forgotten it."""
+    """Take back what was proven of chargers that have gone since, or have come anew: they may have forgotten it.
+
+    Of those that are proven to forget nothing it stands until they are looked at or start anew.
+    """
     states = {state.charger_id: state for state in live.chargers}
     for track in tracks:
         state = states.get(track.charger.id, ChargerState(charger_id=track.charger.id))
         came = came_at(state)
         is_gone = state.connected_since is None
         if is_gone or came != track.came:
+            has_booted = state.booted_at != track.booted_at
+            track.is_remembered = track.base.forgets == "never" and track.is_proven and not has_booted
+            track.booted_at = state.booted_at
             track.comparison, track.was_away, track.came = None, True, came
             track.is_connected = track.is_connected and not is_gone
 
@@ -285,74 +297,6 @@ def ends_pause(track: Track, profile: StationProfile, *, now: datetime) -> bool:
     before = effective_limit(track.held, transaction_id=track.transaction_id, instant=now)
     after = effective_limit([*others, profile], transaction_id=track.transaction_id, instant=now)
     return before is not None and before.value == 0 and (after is None or after.value > 0)
-
-
-def take_outcome(track: Track, wanted: LayerProfile, reply: Reply) -> dict[str, Lesson]:
-    """Count tries, climb the ladder after a refusal, and return what an acceptance after refusals has taught.
-
-    A layer without a next rung is given up for this tick.
-    """
-    layer = wanted.layer
-    track.is_mute = track.is_mute and reply.outcome is Outcome.NO_ANSWER
-    track.sent.append((layer, reply))
-    track.rewritten.add(layer)
-    if reply.outcome is Outcome.NOT_CONNECTED:
-        track.is_connected = False
-        track.failures[layer] = reply
-    elif reply.outcome is Outcome.NO_ANSWER:
-        track.tries[layer] = track.tries.get(layer, 0) + 1
-        if track.is_mute or track.is_silent or track.tries[layer] >= MAX_TRIES:
-            track.failures.update(dict.fromkeys(Layer, reply))
-    elif reply.outcome is Outcome.REFUSED:
-        _climb(track, wanted, reply)
-    elif layer in track.rungs:
-        return _lessons(track, layer, reply)
-    return {}
-
-
-def _climb(track: Track, wanted: LayerProfile, reply: Reply) -> None:
-    layer = wanted.layer
-    refusals = track.refusals.setdefault(layer, [])
-    refusals.append(reply)
-    if layer not in track.ladders:
-        track.ladders[layer] = list(
-            rungs(
-                wanted,
-                track.known,
-                connector=track.wiring.connector,
-                is_alone=track.target.is_alone,
-                over_floor=layer is Layer.PLAN and _holds_floor(track) and not track.is_degraded,
-            )
-        )
-    if track.ladders[layer] and len(refusals) < MAX_REFUSALS:
-        track.rungs[layer] = track.ladders[layer].pop(0)
-    else:
-        track.rungs.pop(layer, None)
-        track.failures[layer] = refusals[0]  # the answer to what it should have taken
-
-
-def _lessons(track: Track, layer: Layer, reply: Reply) -> dict[str, Lesson]:
-    """What the rung that was taken teaches. Where it was simpler than that, more is asked for with what is known."""
-    rung = track.rungs[layer]
-    if rung.is_simplified:
-        del track.rungs[layer]
-        del track.ladders[layer]
-    refusal = track.refusals[layer][0].reason or "no reason given"
-    because = (
-        f"{track.charger.id} took it on {reply.at:%Y-%m-%d} after it had refused another form ({refusal})"
-    )
-    return {lever: Lesson(value=value, because=because) for lever, value in rung.lesson.items()}
-
-
-def _holds_floor(track: Track) -> bool:
-    floor_id = profile_id(track.place.connector_id, Layer.FLOOR)
-    return any(held.profile_id == floor_id for held in track.held)
-
-
-def learn(ledger: Ledger, tracks: Iterable[Track], live: LiveState) -> None:
-    """Let every connector of a charger profit from what one of its answers has taught."""
-    for track in tracks:
-        track.known = known_now(ledger, track.charger, live.charger(track.charger.id))
 
 
 def known_now(ledger: Ledger, charger: Charger, state: ChargerState) -> Known:
@@ -375,7 +319,3 @@ def _concerns(profile: StationProfile, track: Track) -> bool:
 
 def _is_after(instant: datetime | None, held_since: datetime | None) -> bool:
     return instant is not None and held_since is not None and instant > held_since
-
-
-def _answered_at(command: Command) -> datetime:
-    return command.answered_at or command.at

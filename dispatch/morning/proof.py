@@ -7,6 +7,7 @@ from datetime import datetime
 
 import numpy as np
 
+from dispatch.charger import Capabilities
 from dispatch.events import Booted, Disconnected
 from dispatch.evidence import Evidence, Rung, Verdict
 from dispatch.identity import Identity
@@ -24,12 +25,14 @@ AUDIT_CLEARS = "removing "
 def proven_minutes(depot: Depot, facts: NightFacts, minutes: Minutes) -> dict[Place, BoolArray]:
     """The minutes in which every connector was proven to hold what it had accepted.
 
-    From a look that confirms it, until one that contradicts it, a boot or a lost connection.
+    From what confirms it, until what contradicts it, or a boot or a lost connection of a charger that may forget.
     """
     believed = believed_rungs(depot, facts)
+    habits = _habits(depot, facts)
     ends: dict[str, list[tuple[datetime, bool]]] = {charger.id: [] for charger in depot.chargers}
     for event in facts.events:
-        if isinstance(event, Booted | Disconnected) and event.charger_id in ends:
+        is_end = isinstance(event, Booted | Disconnected) and event.charger_id in ends
+        if is_end and habits[event.charger_id].forgets != "never":
             ends[event.charger_id].append((event.received_at, False))
     words = {Place(c.id, connector.id): list(ends[c.id]) for c, connector in depot.connectors()}
     for look in facts.evidence:
@@ -48,13 +51,22 @@ def proven_minutes(depot: Depot, facts: NightFacts, minutes: Minutes) -> dict[Pl
 
 
 def believed_rungs(depot: Depot, facts: NightFacts) -> dict[str, frozenset[Rung]]:
-    """Of every charger, the rungs that prove something: of some models only the meter does."""
+    """Of every charger, the rungs that prove something: the meter, of most models a read-back, of some Accepted."""
+    return {
+        charger_id: frozenset(
+            {Rung.METERED}
+            | ({Rung.READ_BACK} if words.proof == "read_back" else set())
+            | ({Rung.ACCEPTED} if words.accepted_is_proof else set())
+        )
+        for charger_id, words in _habits(depot, facts).items()
+    }
+
+
+def _habits(depot: Depot, facts: NightFacts) -> dict[str, Capabilities]:
+    """What is known of every charger, with the firmware that it told last."""
     booted = {event.charger_id: event for event in facts.events if isinstance(event, Booted)}
     return {
-        charger.id: frozenset({Rung.METERED, Rung.READ_BACK})
-        if known_of(charger, identity=_identity(charger, booted.get(charger.id))).capabilities.proof
-        == "read_back"
-        else frozenset({Rung.METERED})
+        charger.id: known_of(charger, identity=_identity(charger, booted.get(charger.id))).capabilities
         for charger in depot.chargers
     }
 

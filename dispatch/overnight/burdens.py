@@ -91,10 +91,16 @@ def burdens_of(
 ) -> Burdens:
     """Every connector, or every one ``among`` some, that is not proven to obey; at the worst case that it counts at.
 
-    One that takes no profiles, or refuses them all, gives full power for sure; one that is out of reach what it has
-    accepted; nothing is sure of any other.
+    One that is out of reach obeys no new plan, even if it is proven to go on with what it has. One that takes no
+    profiles, or refuses them all, gives full power for sure; one that is out of reach what it has accepted; nothing is
+    sure of any other.
     """
-    unruly = [track for track in tracks if not track.is_proven and (among is None or track.place in among)]
+
+    def is_unruly(track: Track) -> bool:
+        is_obeying = track.is_proven and (track.is_connected or not track.missing(now))
+        return not is_obeying and (among is None or track.place in among)
+
+    unruly = [track for track in tracks if is_unruly(track)]
     holdings = [track.holding for track in unruly]
     horizon = plan.horizon
     instants = edges_of(holdings, now=now, others=[*horizon.starts(), horizon.end])

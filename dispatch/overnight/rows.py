@@ -15,6 +15,7 @@ from dispatch.station import Outcome
 from dispatch.tracks import Track
 from dispatch.validate import Finding
 
+REMEMBERS = "it forgets nothing, and counts at what it was last proven to hold"
 LEFT_ALONE = "does not answer: it is asked again at the next tick by the clock"
 
 
@@ -70,7 +71,7 @@ def _row(around: Surroundings, track: Track, facts: Facts, metered: Finding | No
             or track.is_left_alone
             or (track.held_back is not None and bool(track.held_back.unproven))
             or Verdict.CONTRADICTED in verdicts
-            or Verdict.CONFIRMED not in verdicts
+            or (Verdict.CONFIRMED not in verdicts and not track.is_proven)
         ),
         has_override=track.target.override is not None,
     )
@@ -80,7 +81,7 @@ def _sentences_of_charger(around: Surroundings, track: Track) -> list[str]:
     """Why nothing, or not all, can be sent to it."""
     failure = track.failure
     if not track.is_connected:
-        return ["not connected"]
+        return ["not connected", REMEMBERS] if track.is_proven else ["not connected"]
     if not track.base.smart_charging:
         return ["its model takes no charging profiles: it counts at full power"]
     if failure is None:
@@ -107,6 +108,10 @@ def _sentences_of_limit(
     sentences = [] if track.held_back is None else [track.held_back.sentence]
     if shown is not None and shown.sentence:
         sentences.append(shown.sentence)
+    if shown is not None and shown.verdict is Verdict.CANNOT_TELL and track.is_proven:
+        sentences.append(
+            f"its Accepted is proof, as commissioned with firmware {track.base.proven_with_firmware}"
+        )
     if metered is not None and metered.verdict is not Verdict.CONFIRMED:
         sentences.append(metered.sentence)
     if track.is_degraded:

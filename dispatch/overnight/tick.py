@@ -59,7 +59,7 @@ async def tick(
     """
     depot = _DEPOTS.same(depot)
     live = await stations.live()
-    ledger = ledger_at(journal, live.now)
+    ledger = ledger_at(journal, live.now, away=_away(depot, live))
     live = await with_socs(live, stations, silent=silent_chargers(live, ledger))
     by_now = _by_now(depot, plan, live, ledger)
     base = journal.base_plan(plan.night) or plan
@@ -99,7 +99,7 @@ async def preview(
     """
     depot = _DEPOTS.same(depot)
     live = await stations.live()
-    ledger = ledger_at(journal, live.now)
+    ledger = ledger_at(journal, live.now, away=_away(depot, live))
     by_now = _by_now(depot, plan, live, ledger)
     facts = looked(depot, night, plan, journal.base_plan(plan.night) or plan, by_now)
     facts = gather(facts, depot, night)
@@ -189,6 +189,11 @@ def _by_now(depot: Depot, plan: Plan, live: LiveState, ledger: Ledger) -> LiveSt
     }
     settle_s = depot.policy.settle_s
     return reckoned(live, there, wirings(depot, there), accepted, settle_s=settle_s, owed=owed)
+
+
+def _away(depot: Depot, live: LiveState) -> list[str]:
+    """Chargers that are not connected."""
+    return [one.id for one in depot.chargers if live.charger(one.id).connected_since is None]
 
 
 def _shares_seen(around: Surroundings, facts: Facts, tracks: Sequence[Track], live: LiveState) -> Shares:

@@ -6,7 +6,7 @@ It alone knows which commands still count and whose lessons are for whom. It is 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -19,6 +19,8 @@ from dispatch.identity import Identity
 from dispatch.station import Outcome, StationProfile
 from dispatch.store.tables import COMMAND_COLUMNS, COMMANDS, EVIDENCE, LESSONS
 
+AWAY_COUNTS = timedelta(hours=23)
+"""How much longer ago than everything else it is of interest when a charger that is away was last seen: a day."""
 REFUSALS_COUNT = timedelta(hours=23)
 """How much longer ago than everything else refusals are of interest: a night."""
 PROFILES_KEPT = 8192
@@ -102,8 +104,11 @@ class Ledger:
         return {one.lever: one.lesson for one in [*others, *own]}
 
 
-def read_ledger(connection: sa.Connection, *, since: datetime) -> Ledger:
-    """The ledger of all chargers; in one transaction, so that it is of one moment."""
+def read_ledger(connection: sa.Connection, *, since: datetime, away: Collection[str] = ()) -> Ledger:
+    """The ledger of all chargers; in one transaction, so that it is of one moment.
+
+    Of chargers that are ``away`` it is asked for a day when they were last seen: nobody can look at them anew.
+    """
     lessons: defaultdict[tuple[str, str, str | None], list[StoredLesson]] = defaultdict(list)
     for row in connection.execute(_LESSONS):
         lesson = _lesson(row)
@@ -113,12 +118,8 @@ def read_ledger(connection: sa.Connection, *, since: datetime) -> Ledger:
         _unanswered=_by_charger(connection.execute(_UNANSWERED)),
         _refused=_by_charger(connection.execute(_REFUSED, {"since": since - REFUSALS_COUNT})),
         _recent=_by_charger(connection.execute(_RECENT, {"since": since})),
-        _seen={
-            (row.charger_id, row.connector_id): Seen(
-                at=row.at, verdict=Verdict(row.verdict), sentence=row.detail
-            )
-            for row in connection.execute(_SEEN, {"since": since})
-        },
+        _seen=_seen_by(connection.execute(_SEEN, {"since": since}))
+        | (_seen_by(connection.execute(_seen(away), {"since": since - AWAY_COUNTS})) if away else {}),
         _first_accepted_at={row.charger_id: row.at for row in connection.execute(_FIRST_ACCEPTED)},
         _lessons=lessons,
     )
@@ -150,6 +151,13 @@ def _by_charger(rows: Iterable[sa.Row[Any]]) -> Mapping[str, Sequence[Command]]:
     for row in rows:
         found[row.charger_id].append(command_of(row))
     return found
+
+
+def _seen_by(rows: Iterable[sa.Row[Any]]) -> dict[tuple[str, int], Seen]:
+    return {
+        (row.charger_id, row.connector_id): Seen(at=row.at, verdict=Verdict(row.verdict), sentence=row.detail)
+        for row in rows
+    }
 
 
 def _lesson(row: sa.Row[Any]) -> StoredLesson:
@@ -199,12 +207,14 @@ def _without_effect(outcome: sa.ColumnElement[bool]) -> sa.Select[Any]:
     )
 
 
-def _seen() -> sa.Select[Any]:
+def _seen(charger_ids: Collection[str] = ()) -> sa.Select[Any]:
     last = (
         sa.select(sa.func.max(EVIDENCE.c.id))
         .where(EVIDENCE.c.at >= sa.bindparam("since"), EVIDENCE.c.rung == Rung.READ_BACK.value)
         .group_by(EVIDENCE.c.charger_id, EVIDENCE.c.connector_id)
     )
+    if charger_ids:
+        last = last.where(EVIDENCE.c.charger_id.in_(charger_ids))
     return sa.select(EVIDENCE).where(EVIDENCE.c.id.in_(last))
 
 

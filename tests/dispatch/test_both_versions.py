@@ -11,6 +11,7 @@ import pytest
 
 from dispatch.evidence import Layer, Rung, Verdict
 from dispatch.report import NightReport
+from dispatch.simulator.persona import Persona
 from dispatch.station import ProfileFilter, Purpose
 from optimiser.depot import Depot
 from optimiser.night import Night
@@ -83,3 +84,25 @@ async def _installed(night: Rehearsal, charger_id: str) -> set[int]:
     assert found.profiles is not None, found.reply
     assert all(installed.profile is not None for installed in found.profiles)
     return {installed.profile_id for installed in found.profiles}
+
+
+@pytest.mark.parametrize("new", [set(), ALL], ids=["1.6", "2.0.1"])
+async def test_accepted_is_proof_of_a_charger_that_was_commissioned_and_tells_no_schedule(
+    tmp_path: Path, new: set[str]
+) -> None:
+    depot, night_before, plan = three_vans(new)
+    commissioned = {"accepted_is_proof": True, "proven_with_firmware": "simulated"}
+    chargers = tuple(
+        replace(charger, capabilities=commissioned if charger.id == "CP1" else {})
+        for charger in depot.chargers
+    )
+    made = replace(depot, chargers=chargers), night_before, plan
+    personas = {charger_id: Persona(composite="rejected") for charger_id in ("CP1", "CP2")}
+    async with a_rehearsal(tmp_path, made, personas=personas) as night:
+        report = await night.tick()
+        one, two = (row_of(report, charger_id) for charger_id in ("CP1", "CP2"))
+        assert one.rungs[Rung.READ_BACK] is two.rungs[Rung.READ_BACK] is Verdict.CANNOT_TELL
+        assert one.sentences[-1] == "its Accepted is proof, as commissioned with firmware simulated"
+        assert len(two.sentences) == 1
+        again = await night.tick()
+        assert not row_of(again, "CP1").needs_a_person

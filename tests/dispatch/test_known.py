@@ -112,6 +112,30 @@ def test_all_wrong_keys_are_named_at_once_with_what_is_allowed() -> None:
     assert "greater than or equal to 2" in wrong.allowed
 
 
+@pytest.mark.parametrize(
+    ("firmware", "proven_with", "accepted_is_proof", "forgets"),
+    [
+        ("2.0", "2.0", True, "never"),
+        ("2.1", "2.0", False, "unknown"),
+        (None, "2.0", False, "unknown"),
+        ("2.0", "", False, "never"),
+    ],
+)
+def test_what_was_commissioned_counts_with_that_firmware_alone(
+    firmware: str | None, proven_with: str, forgets: str, *, accepted_is_proof: bool
+) -> None:
+    identity = Identity(vendor="Maker", model="M1", firmware=firmware)
+    learned = {"accepted_is_proof": True, "forgets": "never", "proven_with_firmware": proven_with}
+    lessons = {lever: Lesson(value=value, because="commissioned") for lever, value in learned.items()}
+    found = known_of(a_charger(), identity=identity, learned=lessons, models=MODELS).capabilities
+    assert (found.accepted_is_proof, found.forgets) == (accepted_is_proof, forgets)
+
+
+def test_accepted_is_no_proof_in_depot_yaml_without_the_firmware_that_was_commissioned() -> None:
+    with pytest.raises(CapabilityError, match=r"accepted_is_proof: found true alone, .*proven_with_firmware"):
+        capabilities_of(a_charger({"accepted_is_proof": True}))
+
+
 def test_a_lesson_that_this_code_does_not_know_is_left_aside() -> None:
     assert known(learned={"colour": "red", "max_periods": 1, "unit": "A"}).capabilities.unit == "A"
 
@@ -149,6 +173,17 @@ def test_what_was_commissioned_goes_before_what_was_learned_and_behind_depot_yam
     assert found.sources["max_periods"].detail == "commissioned on 2025-11-10, firmware 2.0: 13 were refused"
     assert found.is_settled("settle_s")
     assert commissioned("2.0", {"max_periods": 10}).capabilities.max_periods == 10
+
+
+@pytest.mark.parametrize(("firmware", "is_proof"), [("2.0", True), ("2.1", False), (None, False)])
+def test_what_a_commissioning_has_proven_counts_only_where_its_firmware_is_told(
+    firmware: str | None, *, is_proof: bool
+) -> None:
+    levers = {"accepted_is_proof": True, "forgets": "never"}
+    proven = replace(a_charger(), commissioned=replace(COMMISSIONED, capabilities=levers))
+    identity = Identity(vendor="Maker", model="M1", firmware=firmware)
+    found = known_of(proven, identity=identity, models=MODELS).capabilities
+    assert (found.accepted_is_proof, found.forgets == "never") == (is_proof, is_proof)
 
 
 def test_what_was_commissioned_counts_no_more_with_another_firmware() -> None:

@@ -217,19 +217,21 @@ def test_ocpp_versions_refuses_another_one_in_depot_yaml() -> None:
 def a_track(
     journal: Journal,
     *,
-    connected_after_s: float = -60,
+    connected_after_s: float | None = -60,
     booted_after_s: float = -60,
+    firmware: str | None = None,
     **levers: Any,
 ) -> Track:
     charger = Charger(id="CP1", capabilities=levers, connectors=(an_ac_connector(),))
     depot = a_depot(vehicles=[a_van("V1")], chargers=[charger])
     state = ChargerState(
         charger_id="CP1",
-        connected_since=NOW + seconds(connected_after_s),
+        connected_since=None if connected_after_s is None else NOW + seconds(connected_after_s),
         booted_at=NOW + seconds(booted_after_s),
+        firmware=firmware,
     )
     live = LiveState(now=NOW, chargers=(state,))
-    ledger = journal.ledger(since=NOW - timedelta(hours=1))
+    ledger = journal.ledger(since=NOW - timedelta(hours=1), away=["CP1"] if connected_after_s is None else [])
     (track,) = begin_tracks(depot, ledger, targets(depot, a_plan(depot)), live, wirings(depot, {}))
     return track
 
@@ -239,22 +241,6 @@ def install(journal: Journal, profile: StationProfile, *, at: datetime = NOW) ->
         night=NIGHT, at=at, charger_id="CP1", layer=Layer.PLAN, profile=profile
     )
     journal.finish_command(command_id, a_reply(at=at))
-
-
-@pytest.mark.parametrize(
-    ("forgets", "after_reconnect", "after_boot"),
-    [("unknown", False, False), ("on_boot", False, True), ("on_reconnect", True, True)],
-)
-def test_forgets_sends_all_again_without_a_look(
-    journal: Journal, forgets: str, *, after_reconnect: bool, after_boot: bool
-) -> None:
-    install(journal, a_profile())
-    assert a_track(journal, forgets=forgets).has_lost is False
-    reconnected = a_track(journal, forgets=forgets, connected_after_s=30)
-    assert reconnected.has_lost is after_reconnect
-    assert reconnected.holding.rewrite == (frozenset(Layer) if after_reconnect else frozenset())
-    booted = a_track(journal, forgets=forgets, connected_after_s=30, booted_after_s=30)
-    assert booted.has_lost is after_boot
 
 
 def test_quiet_after_connect_s_counts_from_the_later_of_connect_and_boot(journal: Journal) -> None:
@@ -334,15 +320,6 @@ def test_read_back_span_as_told_says_nothing_of_the_rest() -> None:
     assert graded(later, read_back_span="as_told") is Grade.UNUSABLE
 
 
-def test_proof_by_meter_believes_no_read_back_alone(journal: Journal) -> None:
-    for proof, is_proven in (("read_back", True), ("meter", False)):
-        track = a_track(journal, proof=proof)
-        track.take_read_back(Comparison(grade=Grade.MATCH))
-        assert track.is_proven is is_proven
-        track.is_metered = True
-        assert track.is_proven
-
-
 def test_settle_s_puts_rising_edges_off_for_the_slowest_charger() -> None:
     def rises(settle_s: int) -> datetime:
         vans = [a_van("V1"), a_van("V2")]
@@ -392,9 +369,12 @@ SHOWN_OVER_THE_WIRE = {
 """See ``test_levers_on_the_wire.py``."""
 SHOWN_BY_THE_LADDER = {"station_max"}
 """See ``test_ladder.py``."""
+SHOWN_AS_PROOF = {"accepted_is_proof", "forgets", "proof", "proven_with_firmware"}
+"""See ``test_levers_of_proof.py``."""
 
 
 def test_every_lever_is_shown_in_this_file_or_where_it_says() -> None:
     text = Path(__file__).read_text(encoding="utf-8").partition("SHOWN_OVER_THE_WIRE")[0]
     shown = {lever for lever in Capabilities.model_fields if f"{lever}=" in text or f'"{lever}"' in text}
-    assert shown | SHOWN_OVER_THE_WIRE | SHOWN_BY_THE_LADDER == set(Capabilities.model_fields)
+    elsewhere = SHOWN_OVER_THE_WIRE | SHOWN_BY_THE_LADDER | SHOWN_AS_PROOF
+    assert shown | elsewhere == set(Capabilities.model_fields)

@@ -1,4 +1,4 @@
-"""What is tried after a refusal, and what a connector is known to hold."""
+"""What a connector is known to hold, what is proven of it, and what its like have taught."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from dispatch.evidence import Layer, Lesson
 from dispatch.floors import targets
 from dispatch.identity import Identity
 from dispatch.journal import Journal, open_journal
-from dispatch.layers import LayerProfile
 from dispatch.occupants import wirings
 from dispatch.station import (
     ChargerState,
@@ -23,7 +22,7 @@ from dispatch.station import (
     StationProfile,
     Transaction,
 )
-from dispatch.tracks import MAX_REFUSALS, Track, begin_tracks, notice, take_outcome
+from dispatch.tracks import Track, begin_tracks, notice
 from dispatch.validate import Comparison, Grade
 from tests.builders import NIGHT, a_depot, a_van
 from tests.dispatch.dispatch_builders import NOW, a_plan, a_profile, a_reply, seconds
@@ -103,43 +102,6 @@ def test_nothing_is_proven_of_a_charger_that_draws_too_much_or_is_away(journal: 
     assert not track.is_proven
     track.is_overdrawn, track.is_connected = False, False
     assert not track.is_proven
-
-
-def wanted(track: Track, layer: Layer) -> LayerProfile:
-    return next(found for found in track.wanted if found.layer is layer)
-
-
-def test_a_charger_that_refuses_everything_is_given_up_with_its_first_answer(journal: Journal) -> None:
-    track = a_track(journal)
-    count = 0
-    while Layer.FLOOR in track.holding.open_layers:
-        count += 1
-        take_outcome(track, wanted(track, Layer.FLOOR), a_reply(Outcome.REFUSED, reason=f"answer {count}"))
-    assert 1 < count <= MAX_REFUSALS
-    assert track.failures[Layer.FLOOR].reason == "answer 1"
-    assert wanted(track, Layer.FLOOR) == wanted(a_track(journal), Layer.FLOOR)
-
-
-def test_what_is_taken_after_refusals_is_a_lesson_with_its_reason(journal: Journal) -> None:
-    track = a_track(journal)
-    lessons: dict[str, Lesson] = {}
-    while not lessons:
-        floor = wanted(track, Layer.FLOOR)
-        takes = floor.profile.unit == "W"
-        outcome = Outcome.ACCEPTED if takes else Outcome.REFUSED
-        lessons = take_outcome(track, floor, a_reply(outcome, reason="" if takes else "no amperes"))
-    assert lessons["unit"].value == "W"
-    assert lessons["unit"].because == (
-        "CP1 took it on 2025-11-10 after it had refused another form (no amperes)"
-    )
-    journal.learn(track.known.identity, lessons, charger_id="CP1", at=NOW)
-    assert wanted(a_track(journal), Layer.FLOOR).profile.unit == "W"
-
-
-def test_nothing_is_learned_from_silence(journal: Journal) -> None:
-    track = a_track(journal)
-    assert take_outcome(track, wanted(track, Layer.FLOOR), a_reply(Outcome.NO_ANSWER)) == {}
-    assert take_outcome(track, wanted(track, Layer.FLOOR), a_reply()) == {}
 
 
 def test_what_one_charger_has_taught_is_known_of_its_like_and_of_no_other(journal: Journal) -> None:

@@ -20,7 +20,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from dispatch.floors import targets
 from dispatch.journal import Journal, open_journal
 from dispatch.occupants import occupants, wirings, with_overrides
-from dispatch.push import Surroundings, push, read_back
+from dispatch.push import Surroundings, ledger_at, push, read_back
 from dispatch.safety import Place
 from dispatch.station import StationProfile, Transaction
 from dispatch.tracks import Track, begin_tracks
@@ -69,17 +69,25 @@ FORMS: Sequence[Mapping[str, object]] = [
     {"session_profile": "always"},
     {"max_periods": 3},
 ]
+PROVEN: Sequence[Mapping[str, object]] = [
+    {},
+    {"forgets": "never"},
+    {"forgets": "never", "proven_with_firmware": "1"},
+    {"accepted_is_proof": True, "proven_with_firmware": "1"},
+    {"accepted_is_proof": True, "forgets": "never", "proven_with_firmware": "1"},
+]
+"""What is proven of a charger for good; all of it is true in this world."""
 
 
-def a_small_depot(limit_kw: float, forms: Sequence[int]) -> Depot:
+def a_small_depot(limit_kw: float, forms: Sequence[int], proven: Sequence[int] = (0, 0, 0)) -> Depot:
     """Three vans at chargers of different habits."""
     chargers = [
         Charger(
             id=charger_id,
             connectors=(an_ac_connector(),),
-            capabilities={"max_stack_level": 3, **FORMS[form]},
+            capabilities={"max_stack_level": 3, **FORMS[form], **PROVEN[known]},
         )
-        for charger_id, form in zip(CHARGERS, forms, strict=True)
+        for charger_id, form, known in zip(CHARGERS, forms, proven, strict=True)
     ]
     vans = [a_van(f"V{number}") for number in (1, 2, 3)]
     return a_depot(vehicles=vans, chargers=chargers, transformer_limit_kw=limit_kw, base_load_max_kw=2.0)
@@ -110,6 +118,7 @@ class PushUnderFaults(RuleBasedStateMachine):
     base: Plan
     stations: WorstStations
     journal: Journal
+    proven: Mapping[str, Mapping[str, object]]
 
     def __init__(self) -> None:
         super().__init__()
@@ -121,13 +130,19 @@ class PushUnderFaults(RuleBasedStateMachine):
         limit_kw=st.sampled_from([13.0, 20.0, 26.0, 36.0]),
         rows=POWERS,
         forms=st.lists(st.integers(0, len(FORMS) - 1), min_size=3, max_size=3),
+        proven=st.lists(st.integers(0, len(PROVEN) - 1), min_size=3, max_size=3),
     )
-    def open(self, limit_kw: float, rows: list[list[float]], forms: list[int]) -> None:
+    def open(self, limit_kw: float, rows: list[list[float]], forms: list[int], proven: list[int]) -> None:
         self.journal = open_journal("sqlite://", Path())
-        self.depot = a_small_depot(limit_kw, forms)
+        self.depot = a_small_depot(limit_kw, forms, proven)
+        self.proven = dict(zip(CHARGERS, (PROVEN[known] for known in proven), strict=True))
         self.may_end_elsewhere = any("kind" in FORMS[form] for form in forms)
         self.plan = self.base = planned(self.depot, rows)
         self.stations = WorstStations.of(self.depot, self.plan, now=NOW)
+        for charger_id, known in self.proven.items():
+            if known.get("forgets") == "never":
+                with_firmware = {"1"} if "proven_with_firmware" in known else {"1", "2"}
+                self.stations.chargers[charger_id].keeps_with = frozenset(with_firmware)
 
     @rule(outcomes=OUTCOMES, sights=SIGHTS)
     def tick(self, outcomes: list[str], sights: list[str]) -> None:
@@ -145,7 +160,9 @@ class PushUnderFaults(RuleBasedStateMachine):
     @rule(charger_id=st.sampled_from(CHARGERS), form=st.integers(0, len(FORMS) - 1))
     def say_other_things_of_a_charger(self, charger_id: str, form: int) -> None:
         chargers = tuple(
-            replace(one, capabilities={"max_stack_level": 3, **FORMS[form]}) if one.id == charger_id else one
+            replace(one, capabilities={"max_stack_level": 3, **FORMS[form], **self.proven[charger_id]})
+            if one.id == charger_id
+            else one
             for one in self.depot.chargers
         )
         self.depot = replace(self.depot, chargers=chargers)
@@ -160,6 +177,12 @@ class PushUnderFaults(RuleBasedStateMachine):
     def boot(self, charger_id: str, loses: str) -> None:
         self.stations.now += timedelta(seconds=1)
         self.stations.boot(charger_id, loses=loses)
+
+    @rule(charger_id=st.sampled_from(CHARGERS), loses=LOSSES)
+    def boot_with_other_firmware(self, charger_id: str, loses: str) -> None:
+        self.stations.now += timedelta(seconds=1)
+        other = "2" if self.stations.chargers[charger_id].firmware == "1" else "1"
+        self.stations.boot(charger_id, loses=loses, firmware=other)
 
     @rule(charger_id=st.sampled_from(CHARGERS))
     def lose_the_line(self, charger_id: str) -> None:
@@ -233,7 +256,8 @@ class PushUnderFaults(RuleBasedStateMachine):
             stations=self.stations,  # type: ignore[arg-type]
             clock=lambda: self.stations.now,
         )
-        ledger = around.ledger()
+        away = [state.charger_id for state in live.chargers if state.connected_since is None]
+        ledger = ledger_at(self.journal, self.stations.now, away=away)
         there = occupants(self.depot, self.plan, live)
         held: dict[Place, list[StationProfile]] = {
             place_of(charger_id): [command.profile for command in ledger.installed(charger_id)]

@@ -68,9 +68,11 @@ class Killed(BaseException):
 
 @dataclass(kw_only=True)
 class WorstCharger:
-    """A charger with one connector, and what is on it."""
+    """A charger with one connector, and what is on it. ``keeps_with``: the firmware with which it loses nothing."""
 
     charger: Charger
+    firmware: str = "1"
+    keeps_with: frozenset[str] = frozenset()
     connected_since: datetime | None
     booted_at: datetime | None = None
     installed: tuple[Installed, ...] = ()
@@ -137,6 +139,7 @@ class WorstStations:
                 charger_id=charger_id,
                 connected_since=one.connected_since,
                 booted_at=one.booted_at,
+                firmware=one.firmware,
                 connectors=(ConnectorState(connector_id=1, transaction=one.transaction),),
             )
             for charger_id, one in self.chargers.items()
@@ -191,9 +194,10 @@ class WorstStations:
 
     # ── what happens beside it ───────────────────────────────────────────────────────────────────────────
 
-    def boot(self, charger_id: str, *, loses: str) -> None:
-        """A charger starts anew: its transaction ends, and it has lost what it loses."""
+    def boot(self, charger_id: str, *, loses: str, firmware: str | None = None) -> None:
+        """A charger starts anew, perhaps with new firmware: its transaction ends, and it has lost what it loses."""
         charger = self.chargers[charger_id]
+        charger.firmware = firmware or charger.firmware
         charger.booted_at = charger.connected_since = self.now
         self._lose(charger, loses)
         self.end_transaction(charger_id)
@@ -266,6 +270,8 @@ class WorstStations:
 
     @staticmethod
     def _lose(charger: WorstCharger, loses: str) -> None:
+        if charger.firmware in charger.keeps_with:
+            return
         keeps: Callable[[Installed], bool] = {
             "nothing": lambda _: True,
             "everything": lambda _: False,

@@ -45,6 +45,15 @@ def test_a_connector_that_is_proven_is_no_burden() -> None:
     assert burdens_of(PLAN, [a_track()], Ledger(), now=NOW).most_kw == {}
 
 
+def test_one_that_is_away_and_forgets_nothing_is_a_burden_only_where_something_else_is_wanted_of_it() -> None:
+    track = a_track(is_connected=False)
+    track.comparison, track.is_remembered = None, True
+    found = burdens_of(PLAN, [track], Ledger(), now=NOW)
+    assert set(found.most_kw[CP1][STEP:].round(2)) == {5.52}
+    track.held = tuple(one.profile for one in track.wanted)
+    assert burdens_of(PLAN, [track], Ledger(), now=NOW).most_kw == {}
+
+
 def test_one_that_shows_more_than_it_has_accepted_counts_in_full_and_surely_gives_that() -> None:
     found = burdens_of(PLAN, [a_track(grade=Grade.HIGHER)], Ledger(), now=NOW)
     assert (found.most_kw[CP1][STEP:] == FULL_KW).all()

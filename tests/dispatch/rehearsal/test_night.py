@@ -138,3 +138,20 @@ def test_a_cut_is_in_the_folder_when_it_is_announced() -> None:
     assert told_at == at("01:30")
     assert told.site_limit_kw.min() == 10
     assert replace(told, site_limit_kw=night.site_limit_kw, inputs_sha256=night.inputs_sha256) == night
+
+
+def test_who_forgets_nothing_counts_while_it_is_away_at_what_it_holds_and_nobody_makes_room_for_it() -> None:
+    depot, night, plan = a_planned_night()
+    away = Offline(charger="CP2", at=time(22), minutes=90)
+
+    def sent(**capabilities: object) -> int:
+        chargers = tuple(
+            replace(charger, capabilities=capabilities) if charger.id == "CP2" else charger
+            for charger in depot.chargers
+        )
+        happened = played(away, made=(replace(depot, chargers=chargers), night, plan))
+        assert judge(happened).broken == frozenset()
+        return sum(told.sent for told in happened.told)
+
+    undisturbed = sum(told.sent for told in played().told)
+    assert sent(forgets="never") == undisturbed < sent()
