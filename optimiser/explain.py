@@ -83,12 +83,16 @@ class _Search:
         }
 
     def explanation(self) -> Explanation:
-        # What always helps is tried while there is time, and told last.
-        fixes, last = list(self._limits()), list(self._required_soc())
+        # What always helps is tried first, while there is time, and told last.
+        last, fixes = list(self._required_soc()), list(self._limits())
         for row in self._short[:EXPLAINED_AT_MOST]:
             fixes += [*self._start(row), *self._departure(row), *self._connector(row), *self._priority(row)]
         fixes += last
-        return Explanation(shortages=tuple(map(self._shortage, self._short)), fixes=tuple(fixes))
+        return Explanation(
+            shortages=tuple(map(self._shortage, self._short)),
+            fixes=tuple(fixes),
+            is_cut_short=self._trials.are_spent,
+        )
 
     # -- what binds ------------------------------------------------------------------------------------------
 

@@ -15,6 +15,9 @@ from optimiser.display import Card, Printed, counted
 TOLD_AT_MOST = 5
 """Shortages that a terminal shows before it says how many more there are."""
 
+CUT_SHORT = "Not every change could be tried in time; there may be others, or smaller ones."
+"""What is said where :attr:`Explanation.is_cut_short`."""
+
 Kind = Literal["limit", "departure", "connector", "priority", "required_soc", "earliest_start"]
 
 
@@ -80,10 +83,12 @@ class Explanation(Printed):
     """Why a night leaves vehicles short, and the smallest changes that would help; empty where nobody is short.
 
     ``fixes`` were each verified by planning again. Those of one kind are alternatives, the smallest found.
+    ``is_cut_short``: the night is so large, or so many are short, that not every change was tried.
     """
 
     shortages: tuple[Shortage, ...] = ()
     fixes: tuple[Fix, ...] = ()
+    is_cut_short: bool = False
 
     def _card(self) -> Card:
         if not self.shortages:
@@ -102,7 +107,13 @@ class Explanation(Printed):
             *(("why", shortage.text) for shortage in self.shortages[:TOLD_AT_MOST]),
             *([("why", f"… and {counted(rest, 'more departure')}")] if rest > 0 else []),
             *(("helps", fix.text) for fix in self.fixes),
+            *([("helps", self.note)] if self.note else []),
         )
+
+    @property
+    def note(self) -> str:
+        """What to know of the changes as a whole; empty where they are all there are."""
+        return CUT_SHORT if self.is_cut_short else ""
 
     def to_document(self) -> dict[str, Any]:
         """For ``plan.json``; instants in UTC."""
@@ -117,6 +128,7 @@ class Explanation(Printed):
         return {
             "shortages": [plain(asdict(shortage)) for shortage in self.shortages],
             "fixes": [plain(asdict(fix)) for fix in self.fixes],
+            "is_cut_short": self.is_cut_short,
         }
 
     @classmethod
@@ -148,6 +160,7 @@ class Explanation(Printed):
                 )
                 for stored in document.get("fixes", ())
             ),
+            is_cut_short=document.get("is_cut_short", False),
         )
 
 

@@ -20,8 +20,11 @@ from optimiser.planner import decide
 from optimiser.problem import BoolArray, Problem, build_problem
 
 POWERS_PLANNED_AT_MOST = 50_000
-"""How many powers may be planned again in all to explain one night: a few seconds, on any depot. A thousand vans
-are told what binds, and no fixes: a dozen plans of theirs took a minute and a half."""
+"""How many powers may be planned again in all to explain one night: a few seconds, on any depot. A dozen plans of a
+thousand vans took a minute and a half."""
+
+LEAST_TRIALS = 3
+"""So many plans every night is worth: what can be asked instead, and a first look at its limits."""
 
 MOST_TRIALS = 24
 """So many plans an explanation costs at most."""
@@ -83,8 +86,13 @@ class Trials:
     def __init__(self, before: Outcome) -> None:
         self.before = before
         powers = max(1, int(before.problem.drawable.sum()))
-        self._left = float(min(MOST_TRIALS, POWERS_PLANNED_AT_MOST // powers))
+        self._left = float(max(LEAST_TRIALS, min(MOST_TRIALS, POWERS_PLANNED_AT_MOST // powers)))
         self._program: LinearProgram | None = None
+
+    @property
+    def are_spent(self) -> bool:
+        """Whether there is no time for more."""
+        return self._left <= 0
 
     def outcome(self, changed: Changed, *, hasty: bool = False) -> Outcome | None:
         """The changed night, planned; None where too many have been, or the solver came to no end.

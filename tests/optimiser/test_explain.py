@@ -7,6 +7,7 @@ from functools import cache
 import pytest
 
 import optimiser.explain as explaining
+from optimiser import trials
 from optimiser.changes import more_at, with_visits
 from optimiser.depot import Charger, Depot, Feeder
 from optimiser.explain import explained
@@ -196,5 +197,17 @@ def test_who_is_put_off_too_long_is_told_so_and_how_much_earlier_would_do() -> N
     assert visit.earliest_start is not None
     earlier = replace(visit, earliest_start=visit.earliest_start - timedelta(minutes=fix.amount))
     assert ready(depot, replace(night, visits=(earlier,)))["V1"]
+    assert not told.is_cut_short
     barely = replace(visit, earliest_start=visit.earliest_start - timedelta(minutes=fix.amount - 15))
     assert not ready(depot, replace(night, visits=(barely,)))["V1"]
+
+
+def test_a_night_with_no_time_for_every_change_says_so_and_what_can_be_asked_instead(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(trials, "POWERS_PLANNED_AT_MOST", 0)
+    found = explanation(*a_fed_depot())
+    assert found.is_cut_short
+    assert of_kind(found, "required_soc")
+    assert found.told()[-1] == ("helps", found.note)
+    assert Explanation.from_document(found.to_document()) == found
