@@ -12,8 +12,9 @@ from itertools import pairwise
 import numpy as np
 
 from dispatch.layers import Target
-from dispatch.safety import SLACK, Exposure, bottlenecks, room
-from optimiser.depot import Depot
+from dispatch.safety import SLACK, Exposure, Place, bottlenecks, room
+from optimiser.depot import Connector, Depot
+from optimiser.horizon import FloatArray
 from optimiser.plan import Plan
 from optimiser.units import current_a_from_kw
 
@@ -21,10 +22,18 @@ CLOCK_ERROR_S = 30
 """How far two chargers' clocks may be apart; they are set at every boot and heartbeat. [s]"""
 
 
-def staggered(targets: Sequence[Target], depot: Depot, plan: Plan, *, settle_s: float) -> tuple[Target, ...]:
+def staggered(
+    targets: Sequence[Target],
+    depot: Depot,
+    plan: Plan,
+    *,
+    settle_s: float,
+    burdens_kw: Mapping[Place, FloatArray] | None = None,
+) -> tuple[Target, ...]:
     """The targets with rising edges put off where an edge would pass a limit while all change at once.
 
-    ``settle_s``: how long the slowest of them takes to follow a new limit. [s]
+    ``settle_s``: how long the slowest of them takes to follow a new limit. [s] ``burdens_kw`` (T,): the most that
+    connectors may draw which do not obey: they count at that, whatever is planned for them.
 
     At an edge every connector counts at the higher of before and after. Where that is more than a bottleneck
     allows, whatever rises below it rises later, by clock error and settling time. What a visit loses by that it is
@@ -33,6 +42,12 @@ def staggered(targets: Sequence[Target], depot: Depot, plan: Plan, *, settle_s: 
     edges = {period.start for target in targets for period in target.plan.periods}
     instants = sorted(edges.union(plan.horizon.starts()))  # the room is another one in every step
     after = {target.place: _exposure(target, instants, depot) for target in targets}
+    connectors = {target.place: target.connector for target in targets}
+    steps = [_step_of(instant, plan) for instant in instants]
+    after |= {
+        place: burdened(burden_kw[steps], connectors[place], depot)
+        for place, burden_kw in (burdens_kw or {}).items()
+    }
     before = {place: _shifted(exposure) for place, exposure in after.items()}
     tight = {target.place: np.zeros(len(instants), dtype=np.bool_) for target in targets}
     for limit in bottlenecks(depot):
@@ -60,6 +75,17 @@ def staggered(targets: Sequence[Target], depot: Depot, plan: Plan, *, settle_s: 
         }
         found.append(_put_off(target, late, wait, last) if late else target)
     return tuple(found)
+
+
+def burdened(power_kw: FloatArray, connector: Connector, depot: Depot) -> Exposure:
+    """What a connector draws that does not obey, on all its wired phases."""
+    a_per_kw = current_a_from_kw(1.0, phases=connector.phases or 3, voltage_v=depot.site.voltage_v)
+    return Exposure(kw=power_kw, phase_a=power_kw * a_per_kw)
+
+
+def _step_of(instant: datetime, plan: Plan) -> int:
+    """The step of the night in which an instant lies; its first or last where it lies outside."""
+    return min(max(0, math.floor(plan.horizon.position(instant))), plan.horizon.steps - 1)
 
 
 def _exposure(target: Target, instants: Sequence[datetime], depot: Depot) -> Exposure:

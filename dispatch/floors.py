@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import pairwise
@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dispatch.composite import Limit
-from dispatch.edges import staggered
+from dispatch.edges import burdened, staggered
 from dispatch.known import capabilities_of
 from dispatch.layers import Target, with_head_start
 from dispatch.safety import Bottleneck, Draw, Measure, Place, Wiring, bottlenecks, room, room_without_plan
@@ -78,11 +78,15 @@ def floors(depot: Depot) -> dict[Place, float]:
     return result
 
 
-def targets(depot: Depot, plan: Plan) -> tuple[Target, ...]:
+def targets(
+    depot: Depot, plan: Plan, burdens_kw: Mapping[Place, FloatArray] | None = None
+) -> tuple[Target, ...]:
     """What every connector is to be allowed in a planned night, in the order of ``depot.yaml``.
 
     While a visit is planned the plan holds; outside, the floor does, as far as the plan leaves room for it.
+    ``burdens_kw`` (T,): the most that connectors may draw which do not obey, whatever is planned for them.
     """
+    burdens = burdens_kw or {}
     floor_kw = floors(depot)
     begin = with_head_start(min(plan.horizon.start, plan.created_at))
     profiles = charging_profiles(wired(plan, depot))
@@ -95,12 +99,11 @@ def targets(depot: Depot, plan: Plan) -> tuple[Target, ...]:
         place = Place(charger.id, connector.id)
         floor = _floor_period(floor_kw[place], connector, plan, depot)
         lead = replace(floor, start=begin, end=plan.horizon.start)
-        whole = replace(profile, periods=(lead, *profile.periods))
         result.append(
             Target(
                 place=place,
                 connector=connector,
-                plan=whole,
+                plan=replace(profile, periods=(lead, *profile.periods)),
                 floor=floor,
                 visits=visits.get(place, ()),
                 is_alone=len(charger.connectors) == 1,
@@ -109,14 +112,22 @@ def targets(depot: Depot, plan: Plan) -> tuple[Target, ...]:
     settle_s = max(
         [depot.policy.settle_s, *(capabilities_of(charger).settle_s for charger in depot.chargers)]
     )
-    return staggered(_with_floor_between_visits(result, depot, plan), depot, plan, settle_s=settle_s)
+    whole = _with_floor_between_visits(result, depot, plan, burdens)
+    return staggered(whole, depot, plan, settle_s=settle_s, burdens_kw=burdens)
 
 
-def _with_floor_between_visits(found: list[Target], depot: Depot, plan: Plan) -> tuple[Target, ...]:
+def _with_floor_between_visits(
+    found: list[Target], depot: Depot, plan: Plan, burdens_kw: Mapping[Place, FloatArray]
+) -> tuple[Target, ...]:
     idle = {target.place: _idle_steps(plan, target.visits) for target in found}
     draws: dict[Place, dict[Measure, FloatArray]] = {}
     for target in found:
         wiring = Wiring(place=target.place, connector=target.connector, voltage_v=depot.site.voltage_v)
+        burden_kw = burdens_kw.get(target.place)
+        if burden_kw is not None:
+            burden = burdened(burden_kw, target.connector, depot)
+            draws[target.place] = {"kw": burden.kw, "a": burden.phase_a}
+            continue
         floor = _most_drawn(target.floor, wiring)
         planned = [_most_drawn(period, wiring) for period in target.plan.periods[1:]]
         steps = _steps_of(target.plan.periods[1:], plan)

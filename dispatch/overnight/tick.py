@@ -74,14 +74,13 @@ async def tick(
     burdens = _burdens(around, tracks, ledger, among=known_to_fail(tracks, ledger))
     sleeping = asleep(tracks, live)
     shares = _shares_seen(around, facts, tracks, live)
-    for attempt in range(MOST_PLANS):
+    for _ in range(MOST_PLANS):
         before, facts = facts, gather(facts, depot, night, burdens=burdens, asleep=sleeping, shares=shares)
         if facts.plan is not before.plan:
             journal.save_plan(facts.plan, kind="replan")
             around = replace(around, plan=facts.plan)
-            _retarget(around, tracks, facts, ledger)
-        elif attempt:
-            break
+        if facts.plan is not before.plan or burdens.most_kw:
+            _retarget(around, tracks, facts, ledger, burdens)
         await push(around, tracks, live)
         known, burdens = burdens, _burdens(around, tracks, ledger)
         if set(burdens.most_kw) == set(known.most_kw):
@@ -137,14 +136,18 @@ def _burdens(
     return burdens_of(around.plan, tracks, ledger, now=around.clock(), among=among)
 
 
-def _retarget(around: Surroundings, tracks: Sequence[Track], facts: Facts, ledger: Ledger) -> None:
-    """Let every connector want what its plan is now."""
+def _retarget(
+    around: Surroundings, tracks: Sequence[Track], facts: Facts, ledger: Ledger, burdens: Burdens
+) -> None:
+    """Let every connector want what its plan is now, beside those that do not obey."""
     wired = wirings(around.depot, facts.there)
-    for track, target in zip(tracks, _wanted(around, facts, ledger), strict=True):
+    for track, target in zip(tracks, _wanted(around, facts, ledger, burdens), strict=True):
         track.target, track.wiring = target, wired[track.place]
 
 
-def _wanted(around: Surroundings, facts: Facts, ledger: Ledger) -> tuple[Target, ...]:
+def _wanted(
+    around: Surroundings, facts: Facts, ledger: Ledger, burdens: Burdens | None = None
+) -> tuple[Target, ...]:
     depot = around.depot
     plan, base = _PLANS.same(facts.plan), _PLANS.same(facts.base)
     held: dict[Place, list[StationProfile]] = {}
@@ -156,8 +159,9 @@ def _wanted(around: Surroundings, facts: Facts, ledger: Ledger) -> tuple[Target,
         for charger, connector in depot.connectors()
         if known_now(ledger, charger, facts.live.charger(charger.id)).capabilities.session_profile == "always"
     }
+    burdens_kw = burdens.most_kw if burdens is not None and burdens.most_kw else None
     return with_overrides(
-        _targets(depot, plan),
+        _targets(depot, plan, burdens_kw),
         facts.there,
         held,
         depot=depot,
@@ -184,7 +188,7 @@ def _by_now(depot: Depot, plan: Plan, live: LiveState, ledger: Ledger) -> LiveSt
         ]
     owed = {
         target.place: owed_percent(target, there[target.place], plan, live.now)
-        for target in _targets(depot, _PLANS.same(plan))
+        for target in _targets(depot, _PLANS.same(plan), None)
         if target.place in there
     }
     settle_s = depot.policy.settle_s

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
+import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dispatch.floors import targets
 from dispatch.layers import Target
-from optimiser.depot import Policy
-from tests.builders import a_depot, a_horizon, a_night, a_visit, at
+from dispatch.safety import Place
+from optimiser.depot import Charger, Policy
+from tests.builders import a_depot, a_horizon, a_night, a_visit, an_ac_connector, at
 from tests.dispatch.dispatch_builders import a_plan, seconds
 
 WAIT_S = 60
@@ -19,15 +21,23 @@ WAIT_S = 60
 STEPS = 12
 
 
-def planned(power_kw: Mapping[str, Mapping[int, float]], *, limit_kw: float) -> tuple[Target, ...]:
-    """Two vans that are there all night, in steps of two hours."""
-    depot = a_depot(transformer_limit_kw=limit_kw, policy=Policy(settle_s=30))
+def planned(
+    power_kw: Mapping[str, Mapping[int, float]], *, limit_kw: float, burden_kw: float | None = None
+) -> tuple[Target, ...]:
+    """Two vans that are there all night, in steps of two hours; the third connector may be a burden."""
+    chargers = [Charger(id=f"CP{number}", connectors=(an_ac_connector(),)) for number in (1, 2, 3)]
+    count = 2 if burden_kw is None else 3
+    depot = a_depot(chargers=chargers[:count], transformer_limit_kw=limit_kw, policy=Policy(settle_s=30))
     visits = [
         a_visit(f"V{number}", charger_id=f"CP{number}", arrival="12:00", departure="11:59")
         for number in (1, 2)
     ]
     night = a_night(depot, visits=visits, horizon=a_horizon(step_minutes=120))
-    return targets(depot, a_plan(depot, night, power_kw=power_kw, created_at=at("12:00")))
+    burdens = None if burden_kw is None else {Place("CP3", 1): np.full(STEPS, burden_kw)}
+    first, second, *_ = targets(
+        depot, a_plan(depot, night, power_kw=power_kw, created_at=at("12:00")), burdens
+    )
+    return first, second
 
 
 def limit_kw_at(target: Target, instant: datetime) -> float:
@@ -61,6 +71,15 @@ def test_nobody_is_given_back_what_there_is_no_room_for() -> None:
     _, second = planned({"V1": {4: 11.04, 6: 11.04}, "V2": {5: 11.04}}, limit_kw=15.0)
     assert limit_kw_at(second, at("00:00")) == 0.0
     assert energy_kwh(second) < 2 * 11.04
+
+
+def test_a_connector_that_does_not_obey_takes_the_room_in_which_edges_could_meet() -> None:
+    powers = {"V1": {4: 11.04, 7: 6.9}, "V2": {5: 11.04, 6: 6.9}}
+    _, free = planned(powers, limit_kw=30.0, burden_kw=0.0)
+    first, second = planned(powers, limit_kw=30.0, burden_kw=11.04)
+    assert limit_kw_at(free, at("22:00")) == 11.04
+    assert limit_kw_at(second, at("22:00")) == 0.0
+    assert limit_kw_at(first, at("22:00")) == 0.0
 
 
 def test_edges_stay_where_they_are_while_there_is_room_for_both() -> None:

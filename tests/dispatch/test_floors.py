@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -118,6 +119,19 @@ def test_there_is_no_floor_where_the_plan_leaves_no_room_nor_in_the_steps_beside
     assert second.floor.limit_kw > 0
     shown = [at_instant(second.plan.periods, time) for time in ("20:44", "20:45", "21:00", "21:29", "21:30")]
     assert shown == [second.floor.limit_kw, 0.0, 0.0, 0.0, second.floor.limit_kw]
+
+
+def test_there_is_no_floor_between_visits_where_a_connector_that_does_not_obey_takes_the_room() -> None:
+    depot = a_depot(transformer_limit_kw=18.0, base_load_max_kw=5.0)  # floors of 6 A each
+    night = a_night(
+        depot, visits=[a_visit("V2", charger_id="CP2", arrival="23:00", departure="06:00")], base_load_kw=5.0
+    )
+    plan = a_plan(depot, night, power_kw={})
+    burden_kw = np.zeros(plan.horizon.steps)
+    burden_kw[36] = 11.04  # from 21:00 to 21:15
+    second = targets(depot, plan, {Place("CP1", 1): burden_kw})[1]
+    shown = [at_instant(second.plan.periods, time) for time in ("20:44", "21:00", "21:29", "21:30")]
+    assert shown == [second.floor.limit_kw, 0.0, 0.0, second.floor.limit_kw]
 
 
 def test_a_plan_begins_a_minute_before_the_night_or_before_it_was_made_if_that_was_earlier() -> None:
