@@ -25,6 +25,7 @@ from dispatch.commands.init import init_command
 from dispatch.commands.preview import preview_command
 from dispatch.commands.report import report_command
 from dispatch.commands.simulate import simulate_command
+from dispatch.commands.status import status_command
 from dispatch.journal import Journal, JournalError, StoreAwayError, has_journal, open_journal
 from dispatch.known import capabilities_of, check_charger
 from dispatch.lease import LeaseHeldError
@@ -219,6 +220,9 @@ app.command("dispatch")(
         at_work=partial(_at_work, role=api.Role.DISPATCH),
         with_known_chargers=with_known_chargers,
     )
+)
+app.command("status")(
+    status_command(run=_run, with_known_chargers=with_known_chargers, open_journal=_open_journal)
 )
 app.command("init")(init_command(run=_run))
 app.command("backup")(backup_command(run=_run, open_journal=_open_journal))

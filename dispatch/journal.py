@@ -85,6 +85,12 @@ class Journal:
             query = query.where(EVENTS.c.kind.in_(kinds))
         return [_EVENT.validate_json(text) for (text,) in self._rows(query)]
 
+    def last_event(self, charger_id: str) -> StationEvent | None:
+        """What a charger was heard of last; None for one that never was."""
+        query = sa.select(_EVENT_TEXT).where(EVENTS.c.charger_id == charger_id)
+        rows = self._rows(query.order_by(EVENTS.c.id.desc()).limit(1))
+        return _EVENT.validate_json(rows[0][0]) if rows else None
+
     def chargers_booted(self) -> set[str]:
         """The chargers that have ever said that they have started."""
         query = sa.select(EVENTS.c.charger_id).where(EVENTS.c.kind == "booted").distinct()
