@@ -73,8 +73,9 @@ class Refusals:
 
 
 def came_at(state: ChargerState) -> datetime | None:
-    """When a charger connected or booted, whichever was later."""
-    return max(filter(None, (state.connected_since, state.booted_at)), default=None)
+    """When a charger connected, booted, or its clock was found to be another one, whichever was latest."""
+    instants = state.connected_since, state.booted_at, state.clock_found_at
+    return max(filter(None, instants), default=None)
 
 
 def seen_before(

@@ -217,6 +217,9 @@ class ConnectorState(Value):
 class ChargerState(Value):
     """What is known of one charger now; ``connected_since`` is None while it is away.
 
+    ``clock_ahead_s`` is how far its clock is ahead of everybody's, found at ``clock_found_at``: whoever holds its socket
+    puts all instants into its time and back. [s]
+
     ``configuration`` has OCPP 1.6's keys also for what other versions call by another name; what 1.6 does not
     know stands under ``Component.Variable``.
     """
@@ -224,6 +227,8 @@ class ChargerState(Value):
     charger_id: str
     connected_since: AwareDatetime | None = None
     booted_at: AwareDatetime | None = None
+    clock_ahead_s: float = 0.0
+    clock_found_at: AwareDatetime | None = None
     vendor: str | None = None
     model: str | None = None
     firmware: str | None = None

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from dispatch.credentials import is_secret_key
 from dispatch.events import StationEvent, TransactionStarted
+from dispatch.gateway.clocks import ChargerClock
 from dispatch.gateway.live import Clock, LiveDepot
 from dispatch.journal import Journal
 from dispatch.station import TransactionId
@@ -31,6 +32,7 @@ class SocketDesk:
 
     charger_id: str
     surroundings: Surroundings
+    its_clock: ChargerClock
 
     @property
     def answer_timeout_s(self) -> float:
@@ -42,8 +44,11 @@ class SocketDesk:
         return self.surroundings.clock()
 
     def record(self, event: StationEvent) -> None:
-        """Write an event down before its message is answered, then take it in."""
-        self.surroundings.live.record(event)
+        """Write an event down, in true time, before its message is answered, then take it in."""
+        live = self.surroundings.live
+        if self.its_clock.hear(event):
+            live.clock_found(self.charger_id, self.its_clock.ahead)
+        live.record(self.its_clock.true_event(event))
 
     def configured(self, configuration: Mapping[str, str]) -> None:
         """Take in what the charger says of its configuration, beside what it has said before; no password."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -32,6 +33,8 @@ from dispatch.station import (
     VehicleReading,
 )
 from dispatch.store.entries import Message
+
+log = logging.getLogger(__name__)
 
 Clock = Callable[[], datetime]
 
@@ -117,6 +120,16 @@ class LiveDepot:
         """Take in what a charger says of its configuration, beside what it has said before."""
         known = self._chargers[charger_id].configuration
         self._update(charger_id, configuration=known | dict(configuration))
+
+    def clock_found(self, charger_id: str, ahead: timedelta) -> None:
+        """Take in how far a charger's clock is ahead: all that it holds was meant for another time."""
+        log.info(
+            "the clock of %s is %d s ahead: it is spoken to in its own time",
+            charger_id,
+            ahead.total_seconds(),
+        )
+        self._update(charger_id, clock_ahead_s=ahead.total_seconds(), clock_found_at=self._clock())
+        self._has_changed(self._clock())
 
     def has_ended(self, charger_id: str, transaction_id: TransactionId) -> bool:
         """Whether a transaction is known to be over."""
@@ -213,7 +226,7 @@ class LiveDepot:
         transaction = Transaction(
             transaction_id=event.transaction_id,
             id_tag=event.id_tag,
-            started_at=event.at,
+            started_at=min(event.at, event.received_at),  # a clock that is ahead may not be known yet
             meter_start_kwh=event.meter_start_kwh,
         )
         self._begin(event.charger_id, event.connector_id, transaction)

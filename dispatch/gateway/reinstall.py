@@ -296,11 +296,11 @@ async def _ending(work: Coroutine[Any, Any, None]) -> BaseException | None:
 
 
 def _came(state: ChargerState) -> datetime:
-    """When a connected charger came last, by its socket or its boot."""
-    return max(filter(None, (state.connected_since, state.booted_at)))
+    """When a connected charger came last, by its socket, its boot, or a clock that was found to be another one."""
+    return max(filter(None, (state.connected_since, state.booted_at, state.clock_found_at)))
 
 
 def _calls_for_a_look(state: ChargerState) -> tuple[object, ...]:
-    """What calls for a look when it changes: a socket, a boot, firmware, and which sessions run."""
+    """What calls for a look when it changes: a socket, a boot, firmware, its clock, and which sessions run."""
     sessions = (one.transaction.transaction_id for one in state.connectors if one.transaction is not None)
-    return state.connected_since, state.booted_at, state.firmware, *sessions
+    return state.connected_since, state.booted_at, state.clock_found_at, state.firmware, *sessions

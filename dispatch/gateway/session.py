@@ -19,6 +19,7 @@ from dispatch.connection import (
 )
 from dispatch.dialect import Dialect, Request
 from dispatch.events import Connected, Disconnected
+from dispatch.gateway.clocks import ChargerClock
 from dispatch.gateway.desk import SocketDesk, Surroundings
 from dispatch.journal import JournalError
 from dispatch.store.entries import Message
@@ -27,7 +28,7 @@ log = logging.getLogger(__name__)
 
 
 class Session:
-    """A charger that is connected. ``speaker`` is the way to speak with it."""
+    """A charger that is connected. ``speaker`` is the way to speak with it, by ``its_clock``."""
 
     def __init__(
         self, charger_id: str, socket: Socket, *, dialect: Dialect, surroundings: Surroundings
@@ -42,9 +43,9 @@ class Session:
             call_timeout_s=surroundings.call_timeout_s,
             framing=dialect.framing,
         )
-        self.speaker = dialect.speaker(
-            SocketDesk(charger_id=charger_id, surroundings=surroundings), self._call
-        )
+        self.its_clock = ChargerClock()
+        desk = SocketDesk(charger_id=charger_id, surroundings=surroundings, its_clock=self.its_clock)
+        self.speaker = dialect.speaker(desk, self._call)
         self._around = surroundings
         self._has_spoken = asyncio.Event()
         self._is_over = False

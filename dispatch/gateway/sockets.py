@@ -48,8 +48,10 @@ class SocketStations:
 
     async def set_profile(self, charger_id: str, profile: StationProfile) -> Reply:
         """Install a profile. Raises UnsendableError for one that must not be sent in the charger's OCPP version."""
-        speaker = self._speaker(charger_id)
-        return self._away(charger_id) if speaker is None else await speaker.set_profile(profile)
+        session = self.sessions.get(charger_id)
+        if session is None:
+            return self._away(charger_id)
+        return await session.speaker.set_profile(session.its_clock.to_its_time(profile))
 
     async def clear_profile(self, charger_id: str, profile_id: int) -> Reply:
         """Remove a profile by its id."""
@@ -63,19 +65,24 @@ class SocketStations:
 
     async def installed_profiles(self, charger_id: str) -> InstalledReply:
         """Ask what the station holds."""
-        speaker = self._speaker(charger_id)
-        if speaker is None:
+        session = self.sessions.get(charger_id)
+        if session is None:
             return InstalledReply(reply=self._away(charger_id))
-        return await speaker.installed_profiles()
+        return session.its_clock.true_list(await session.speaker.installed_profiles())
 
     async def composite_schedule(
         self, charger_id: str, *, connector_id: int, duration_s: int, unit: RateUnit
     ) -> CompositeReply:
         """Ask what the station will allow from now on."""
-        speaker = self._speaker(charger_id)
-        if speaker is None:
+        session = self.sessions.get(charger_id)
+        if session is None:
             return CompositeReply(reply=self._away(charger_id))
-        return await speaker.composite_schedule(connector_id=connector_id, duration_s=duration_s, unit=unit)
+        answer = await session.speaker.composite_schedule(
+            connector_id=connector_id, duration_s=duration_s, unit=unit
+        )
+        if session.its_clock.hear_answer(answer):
+            self.live_depot.clock_found(charger_id, session.its_clock.ahead)
+        return session.its_clock.true_answer(answer)
 
     async def configure(self, charger_id: str, key: str, value: str) -> Reply:
         """Set a configuration key. Raises UnsendableError for a key or value that cannot be sent."""
@@ -86,10 +93,13 @@ class SocketStations:
         self, charger_id: str, *, connector_id: int, id_tag: str, profile: StationProfile | None = None
     ) -> Reply:
         """Ask the station to begin a session. Raises UnsendableError for a profile that must not go with it."""
-        speaker = self._speaker(charger_id)
-        if speaker is None:
+        session = self.sessions.get(charger_id)
+        if session is None:
             return self._away(charger_id)
-        return await speaker.start_transaction(connector_id=connector_id, id_tag=id_tag, profile=profile)
+        its_profile = None if profile is None else session.its_clock.to_its_time(profile)
+        return await session.speaker.start_transaction(
+            connector_id=connector_id, id_tag=id_tag, profile=its_profile
+        )
 
     async def reset(self, charger_id: str) -> Reply:
         """Ask the station to start anew."""

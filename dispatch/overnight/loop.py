@@ -166,12 +166,16 @@ class Loop:
 
 
 def calls_for_a_tick(live: LiveState) -> tuple[object, ...]:
-    """What calls for a tick when it changes: who is connected or has booted, and whose session runs where. Pure."""
+    """What calls for a tick when it changes: who is connected or has booted, by which clock, whose session runs where.
+
+    Pure.
+    """
     return tuple(
         (
             state.charger_id,
             state.connected_since,
             state.booted_at,
+            state.clock_found_at,
             state.firmware,
             tuple((c.connector_id, c.transaction.transaction_id) for c in state.connectors if c.transaction),
         )
