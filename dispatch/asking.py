@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
 
 from dispatch.evidence import Layer, Lesson
+from dispatch.known import Origin
 from dispatch.ladder import rungs
 from dispatch.layers import LayerProfile, profile_id
-from dispatch.station import LiveState, Outcome, Reply
+from dispatch.station import LiveState, Outcome, Reply, StationProfile
 from dispatch.store.ledger import Ledger
 from dispatch.tracks import Track, known_now
+from dispatch.validate import Comparison, Grade
 
 MAX_TRIES = 2
 """How often a profile is sent to a charger that does not answer."""
@@ -70,8 +73,33 @@ def take_outcome(track: Track, wanted: LayerProfile, reply: Reply) -> dict[str, 
         _climb(track, wanted, reply)
     else:
         track.is_remembered = False  # nobody has looked at what it holds now
+        track.accepted.append(wanted.profile)
         if layer in track.rungs:
             return _lessons(track, layer, reply)
+    return {}
+
+
+def take_cut(
+    track: Track, beside: Callable[[Sequence[StationProfile]], Comparison], *, at: datetime
+) -> dict[str, Lesson]:
+    """What a charger teaches that shows just the first periods of what it has accepted since it was last looked at.
+
+    Some keep no more of a schedule than fits, and say nothing; then the last of them goes on. ``beside`` compares what
+    it shows with a stack. To be asked before the track takes what was read back.
+    """
+    for profile in reversed(track.accepted):
+        others = [held for held in track.held if held.profile_id != profile.profile_id]
+        for count in range(1, len(profile.periods)):  # where limits are as good as equal, the fewest
+            cut = profile.model_copy(update={"periods": profile.periods[:count]})
+            if beside([*others, cut]).grade is Grade.MATCH:
+                most = count + 1  # one is kept free, see dispatch.layers
+                if track.known.sources["max_periods"].origin is Origin.SITE or most >= track.base.max_periods:
+                    return {}
+                because = (
+                    f"{track.charger.id} showed on {at:%Y-%m-%d} that of {len(profile.periods)} periods it had kept "
+                    f"the first {count}"
+                )
+                return {"max_periods": Lesson(value=most, because=because)}
     return {}
 
 

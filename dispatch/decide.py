@@ -16,7 +16,7 @@ from dispatch.composite import equivalent, limit_at, profile_edges
 from dispatch.evidence import Layer
 from dispatch.layers import LayerProfile, shortened
 from dispatch.safety import SLACK, Bottleneck, Draw, Exposure, Place, Stack, Standing, after, worst_case
-from dispatch.station import ProfileKind, SchedulePeriod
+from dispatch.station import ProfileKind, SchedulePeriod, StationProfile
 from optimiser.horizon import FloatArray
 
 BoolArray = npt.NDArray[np.bool_]
@@ -29,13 +29,14 @@ class Holding(Standing):
     """What one connector holds, as far as is known, and what it should hold.
 
     ``open_layers``: those that may be written now. ``rewrite``: those to be written although ``held`` has them,
-    because the charger shows that it does not. ``is_spared``: it was written to so often that only what lowers it is
-    sent. ``words``: in which a limit is cut.
+    because the charger shows that it does not. ``in_vain``: what it has accepted just now, and then shown more.
+    ``is_spared``: it was written to so often that only what lowers it is sent. ``words``: in which a limit is cut.
     """
 
     wanted: tuple[LayerProfile, ...] = ()
     open_layers: frozenset[Layer] = frozenset()
     rewrite: frozenset[Layer] = frozenset()
+    in_vain: tuple[StationProfile, ...] = ()
     words: Capabilities = field(default_factory=Capabilities)
     is_spared: bool = False
 
@@ -335,9 +336,9 @@ class _Load:
 
 
 def _is_held(holding: Holding, wanted: LayerProfile, *, now: datetime) -> bool:
-    return wanted.layer not in holding.rewrite and any(
-        equivalent(held, wanted.profile, since=now) for held in holding.held
-    )
+    """Whether it has accepted a profile, and nothing would come of sending it once more."""
+    tried = holding.in_vain if wanted.layer in holding.rewrite else (*holding.in_vain, *holding.held)
+    return any(equivalent(profile, wanted.profile, since=now) for profile in tried)
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import cached_property, partial
 
-from dispatch.asking import learn, recall, take_memory, take_outcome
+from dispatch.asking import learn, recall, take_cut, take_memory, take_outcome
 from dispatch.composite import effective
 from dispatch.decide import Decision, Room, Write, decide, edges_of, pending
 from dispatch.evidence import Evidence, Rung, Verdict
@@ -24,6 +24,7 @@ from dispatch.station import (
     LiveState,
     Outcome,
     Reply,
+    StationProfile,
     Stations,
     StationsUnreachableError,
 )
@@ -109,8 +110,10 @@ async def push(around: Surroundings, tracks: Sequence[Track], live: LiveState) -
         for track in touched:
             remember_refusals(track, ledger, every=timedelta(minutes=around.depot.policy.tick_minutes))
             recall(track)
-        await read_back(around, touched)
+        taught = await read_back(around, touched)
         live = await around.stations.live()  # a round takes as long as the slowest charger lets it
+        if taught:
+            learn(around.ledger(), [track for track in tracks if track.charger.id in taught], live)
 
 
 def _not_refused_before(tracks: Mapping[Place, Track], write: Write) -> Write:
@@ -152,12 +155,13 @@ def decision_now(around: Surroundings, tracks: Sequence[Track]) -> Decision:
     return decide(holdings, rooms, instants=instants, zone=horizon.zone)
 
 
-async def read_back(around: Surroundings, tracks: Sequence[Track]) -> None:
-    """Ask every connected charger what it will allow, and compare with what it has accepted.
+async def read_back(around: Surroundings, tracks: Sequence[Track]) -> set[str]:
+    """Ask every connected charger what it will allow, compare with what it has accepted, and return who taught by that.
 
     One that is mute is not asked again before it has answered something: all others would wait for it.
     """
     seen: list[Evidence] = []
+    taught: set[str] = set()
 
     async def ask(track: Track) -> None:
         if track.base.read_back == "skip":
@@ -172,27 +176,43 @@ async def read_back(around: Surroundings, tracks: Sequence[Track]) -> None:
             duration_s=seconds,
             unit=track.held[-1].unit if track.held else unit_of(track.wiring.connector, track.base),
         )
-        seen.extend(_judge(around, track, answer, start=now, seconds=seconds))
+        beside = partial(_comparison, around, track, answer, start=now, seconds=seconds)
+        lessons = {}
+        comparison = beside(track.held)
+        if comparison.grade is Grade.HIGHER:
+            lessons = take_cut(track, beside, at=answer.reply.at)
+        if lessons:
+            around.journal.learn(track.known.identity, lessons, charger_id=track.charger.id, at=now)
+            taught.add(track.charger.id)
+        seen.extend(_judge(around, track, answer, comparison))
 
     asked = [t for t in tracks if t.is_connected and t.base.smart_charging and not t.is_mute]
     try:
         await _each_charger(around, asked, ask)
     finally:
         around.journal.add_evidence(*seen)
+    return taught
+
+
+def _comparison(
+    around: Surroundings,
+    track: Track,
+    answer: CompositeReply,
+    stack: Sequence[StationProfile],
+    *,
+    start: datetime,
+    seconds: int,
+) -> Comparison:
+    """What a charger has shown beside what a stack of profiles comes to."""
+    end = start + timedelta(seconds=seconds)
+    expected = effective(stack, transaction_id=track.transaction_id, start=start, end=end)
+    return compare(expected, answer, wiring=track.wiring, zone=around.plan.horizon.zone, habits=track.base)
 
 
 def _judge(
-    around: Surroundings, track: Track, answer: CompositeReply, *, start: datetime, seconds: int
+    around: Surroundings, track: Track, answer: CompositeReply, comparison: Comparison
 ) -> Iterator[Evidence]:
     """Note what an answer proves; evidence there is where something was sent that can be proven."""
-    expected = effective(
-        track.held,
-        transaction_id=track.transaction_id,
-        start=start,
-        end=start + timedelta(seconds=seconds),
-    )
-    zone = around.plan.horizon.zone
-    comparison = compare(expected, answer, wiring=track.wiring, zone=zone, habits=track.base)
     track.take_read_back(comparison)
     track.is_mute = answer.reply.outcome is Outcome.NO_ANSWER
     if answer.reply.outcome is Outcome.NOT_CONNECTED:

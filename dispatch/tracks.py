@@ -43,7 +43,8 @@ class Track:
     the last look at it still says, ``seen_at`` when that was. ``is_rewritten_in_vain``: it has shown more than it had
     just accepted. ``held_first`` and ``held_since``: when the oldest and the newest of what it holds was accepted.
     ``is_remembered``: it was proven to hold that before it went or came, and forgets nothing. ``is_denied``: it has
-    shown more than that.
+    shown more than that. ``accepted`` is what it has taken since it was last looked at, ``in_vain`` what it took in
+    this push and then showed more.
     """
 
     target: Target
@@ -83,6 +84,8 @@ class Track:
     failures: dict[Layer, Reply] = field(default_factory=dict)
     rewritten: set[Layer] = field(default_factory=set)
     sent: list[tuple[Layer, Reply]] = field(default_factory=list)
+    accepted: list[StationProfile] = field(default_factory=list)
+    in_vain: list[StationProfile] = field(default_factory=list)
     held_back: HeldBack | None = None
 
     @property
@@ -149,6 +152,9 @@ class Track:
         self.comparison = comparison
         if comparison.grade is not Grade.UNUSABLE:
             self.is_denied = comparison.grade is Grade.HIGHER
+        if comparison.grade is Grade.HIGHER:
+            self.in_vain += self.accepted
+        self.accepted = []
         self.is_remembered = self.base.forgets == "never" and self.is_proven
         is_higher = comparison.grade is Grade.HIGHER and not self.is_rewritten_in_vain
         if is_higher or (self.was_away and comparison.grade is not Grade.MATCH):
@@ -170,6 +176,7 @@ class Track:
             wanted=self.wanted,
             open_layers=self._open_layers,
             rewrite=frozenset(set(Layer) - self.rewritten) if self.has_lost else frozenset(),
+            in_vain=tuple(self.in_vain),
             words=self.base,
             is_spared=self.base.writes_per_hour is not None
             and self.recent_writes >= self.base.writes_per_hour,

@@ -148,6 +148,16 @@ def test_a_connector_that_shows_more_than_it_accepted_is_written_again() -> None
     assert decision.writes[0].profiles[0].layer is Layer.FLOOR
 
 
+def test_what_a_charger_took_and_then_showed_more_of_is_not_sent_again_at_once() -> None:
+    depot = three_vans()
+    chargers = Chargers.on_day_one(depot, planned(depot, {"V1": {3: 6.9}}), now=NOW)
+    floor = next(wanted.profile for wanted in chargers.known[CP1].wanted if wanted.layer is Layer.FLOOR)
+    assert CP1 in {write.place for write in chargers.decide().writes}
+    chargers.known[CP1] = replace(chargers.known[CP1], in_vain=(floor,))
+    sent = {write.place: write.profiles for write in chargers.decide().writes}
+    assert floor not in {profile.profile for profile in sent.get(CP1, ())}
+
+
 def test_a_degraded_charger_gets_one_profile_that_never_ends() -> None:
     depot = three_vans()
     capabilities = Capabilities(max_stack_level=0)
