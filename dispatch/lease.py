@@ -92,8 +92,14 @@ async def _renew(leases: Leases, token: int, *, clock: Clock, lasting: timedelta
         try:
             is_ours = leases.renew(token, until=clock() + lasting)
         except StoreAwayError as error:  # it lasts for some more tries
-            log.warning("the lease %d was not renewed: %s", token, error)
+            log.warning(
+                "the lease %d was not renewed: %s", token, error, extra={"event": "lease_not_renewed"}
+            )
             continue
         if not is_ours:
-            log.warning("the lease %d was lost: somebody else writes to the chargers now", token)
+            log.warning(
+                "the lease %d was lost: somebody else writes to the chargers now",
+                token,
+                extra={"event": "lease_lost"},
+            )
             return

@@ -17,8 +17,10 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from dispatch import report
+from dispatch.commands.logged import Format, terminal_for
 from dispatch.decide import Write
 from dispatch.journal import Journal
+from dispatch.operations.logs import LogFormat, begin_logging, log_tick
 from dispatch.overnight import preview, tick
 from dispatch.overnight.base_load import SiteWatch
 from dispatch.overnight.loop import Loop, Pace
@@ -64,10 +66,13 @@ def dispatch_command(
             bool, typer.Option("--loop", help="Tick after tick, night after night, until stopped.")
         ] = False,
         dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the payloads, send nothing.")] = False,
+        log_format: Format = LogFormat.TEXT,
         as_json: AsJson = False,
     ) -> None:
         """One tick: re-plan if needed, send what differs in safe order, read back, compare with the meters."""
-        terminal = Terminal(as_json=as_json)
+        if log_format is LogFormat.JSON:
+            begin_logging(log_format)
+        terminal = terminal_for(log_format, as_json=as_json, log=log)
         if loop and dry_run:
             raise typer.BadParameter(
                 "--dry-run sends nothing, --loop would send it again and again: one of them"
@@ -88,6 +93,7 @@ async def _once(terminal: Terminal, site: Site, *, named: str | None) -> ExitCod
         with terminal.working(f"sending the night of {read.date} to {len(site.depot.chargers)} chargers"):
             found = await tick(site.depot, read, plan, journal=journal, stations=site.stations)
             _prune(journal, site.depot, found)
+    log_tick(log, site.depot.name, found, exit_code=_exit_code(found))
     terminal.table(report.HEADERS, report.table_rows(found))
     code = _say(terminal, site.depot, found)
     terminal.document(_document(site.depot, found))
@@ -161,6 +167,7 @@ class _Nights:
             depot, night, plan, journal=journal, stations=self.site.stations, looks_anew=False
         )
         _prune(journal, depot, self.last)
+        log_tick(log, depot.name, self.last, exit_code=_exit_code(self.last))
         for line in report.summary(self.last):
             self.say(line)
 
@@ -174,7 +181,7 @@ class _Nights:
             raise error
         self.crashes += 1
         self.say(f"this tick has crashed and will be tried again: {error!r}")
-        log.error("a tick has crashed", exc_info=error)
+        log.error("a tick has crashed", exc_info=error, extra={"event": "tick_crashed"})
 
     def _due(self, now: datetime) -> tuple[Depot, Night, Plan] | None:
         """Depot, night and plan for a tick now; the night that was named until it is over, then the one that is."""

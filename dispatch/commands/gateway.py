@@ -15,7 +15,9 @@ from zoneinfo import ZoneInfo
 import typer
 
 from dispatch import api, gateway
+from dispatch.commands.logged import Format, terminal_for
 from dispatch.journal import Journal, StoreAwayError
+from dispatch.operations.logs import LogFormat, begin_logging
 from dispatch.tls import spare_memory
 from optimiser.cli import AsJson, ExitCode, Folder
 from optimiser.depot import Depot
@@ -44,10 +46,12 @@ def gateway_command(
             typer.Option(metavar="INSTANT", help="Begin at this time instead of now: a rehearsal."),
         ] = None,
         *,
+        log_format: Format = LogFormat.TEXT,
         as_json: AsJson = False,
     ) -> None:
         """Run the endpoint that chargers dial in to, and its local API, until stopped."""
-        terminal = Terminal(as_json=as_json)
+        begin_logging(log_format)
+        terminal = terminal_for(log_format, as_json=as_json, log=log)
 
         def work() -> ExitCode:
             depot = with_known_chargers(load_depot(folder))
@@ -61,7 +65,6 @@ def gateway_command(
             finally:
                 journal.close()
 
-        logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
         run(terminal, folder, work)
 
     return command

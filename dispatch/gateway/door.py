@@ -56,7 +56,11 @@ class PacedSocket:
         if wait_s > 0:
             if not self._is_paced:
                 self._is_paced = True
-                log.warning("%s sends more than can be taken; the rest has to wait", self._charger_id)
+                log.warning(
+                    "%s sends more than can be taken; the rest has to wait",
+                    self._charger_id,
+                    extra=_of("flooded", self._charger_id),
+                )
             try:
                 async with asyncio.timeout(wait_s):
                     await self._socket.wait_closed()
@@ -97,8 +101,16 @@ class Door:
         if charger_id not in self.known:
             source = _source(connection)
             if self._unknown.allows(source, now_s=_seconds()):
+                # Whoever writes a secret into the address writes it beside the identity, not as the identity.
+                named = " / ".join(
+                    part[:LONGEST_SHOWN] if part in self.known else "…" for part in charger_id.split("/")
+                )
+                shown = named if "/" in charger_id else charger_id[:LONGEST_SHOWN]
                 log.warning(
-                    "%s calls itself %r, which is not in depot.yaml", source, charger_id[:LONGEST_SHOWN]
+                    "%s calls itself %r, which is not in depot.yaml",
+                    source,
+                    shown,
+                    extra={"event": "unknown"},
                 )
             return connection.respond(http.HTTPStatus.NOT_FOUND, "no such charger\n")
         refusal = await self._unproven(connection, request, charger_id)
@@ -106,7 +118,12 @@ class Door:
             return refusal
         wait_s = self._comings.of(charger_id, now_s=_seconds()).spend(1, now_s=_seconds())
         if wait_s > 0:
-            log.warning("%s opens sockets too often and has to wait %.0f s", charger_id, wait_s)
+            log.warning(
+                "%s opens sockets too often and has to wait %.0f s",
+                charger_id,
+                wait_s,
+                extra=_of("too_often", charger_id),
+            )
             self._comings.of(charger_id, now_s=_seconds()).spend(-1, now_s=_seconds())
             return _too_often(connection, wait_s)
         return None
@@ -129,7 +146,12 @@ class Door:
         charger_id = _charger_id(socket.request.path)
         if socket.subprotocol is None:
             served = ", ".join(SUBPROTOCOLS)
-            log.warning("%s offers no protocol that is served here: %s", charger_id, served)
+            log.warning(
+                "%s offers no protocol that is served here: %s",
+                charger_id,
+                served,
+                extra=_of("no_protocol", charger_id),
+            )
             await socket.close(1002, f"served are {served}")
             return
         if not await self._may_take_over(charger_id):
@@ -138,7 +160,13 @@ class Door:
         dialect = SUBPROTOCOLS[socket.subprotocol]
         expected = self.surroundings.depot.charger(charger_id).ocpp
         if dialect.ocpp != expected:
-            log.warning("%s speaks OCPP %s, depot.yaml says %s", charger_id, dialect.ocpp, expected)
+            log.warning(
+                "%s speaks OCPP %s, depot.yaml says %s",
+                charger_id,
+                dialect.ocpp,
+                expected,
+                extra=_of("other_version", charger_id),
+            )
         paced = PacedSocket(socket, charger_id=charger_id)
         session = Session(charger_id, paced, dialect=dialect, surroundings=self.surroundings)
         older = self.sessions.get(charger_id)
@@ -220,7 +248,7 @@ class Door:
         """Tell people and journal, about one charger and matter once a minute."""
         if not self._alarms.allows((charger_id, what), now_s=_seconds()):
             return
-        log.warning("%s: %s: %s", charger_id, what, detail)
+        log.warning("%s: %s: %s", charger_id, what, detail, extra=_of("security", charger_id))
         around = self.surroundings
         now = around.clock()
         around.live.record(
@@ -247,6 +275,11 @@ def _source(connection: ServerConnection) -> str:
     """The address that somebody comes from; its port changes with every socket."""
     address = connection.remote_address
     return str(address[0]) if address else "nowhere"
+
+
+def _of(event: str, charger_id: str) -> dict[str, str]:
+    """What a line of the log says of itself."""
+    return {"event": event, "charger_id": charger_id}
 
 
 def _seconds() -> float:

@@ -64,7 +64,12 @@ class Intake:
             self._journal.record(batch.entries)
             batch.error = None
         except JournalError as error:
-            log.error("%d messages and events are lost and not answered: %s", len(batch.entries), error)  # noqa: TRY400 - the store's fault
+            log.error(  # noqa: TRY400 - the store's fault
+                "%d messages and events are lost and not answered: %s",
+                len(batch.entries),
+                error,
+                extra={"event": "store_failed"},
+            )
             batch.error = error
         finally:  # also after an error in this program: nobody is to wait for ever
             for then, in_any_case in batch.consequences:

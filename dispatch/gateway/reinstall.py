@@ -139,7 +139,9 @@ class Reinstaller:
             self.due.intersection_update(one for one, state in states.items() if state.connected_since)
             patience_s = self.debounce_s if self.due else LONGEST_LOOK.total_seconds()
             if crash := await _ending(self.put_back([states[charger_id] for charger_id in self.due])):
-                log.error("chargers could not be looked after", exc_info=crash)
+                log.error(
+                    "chargers could not be looked after", exc_info=crash, extra={"event": "reinstall_failed"}
+                )
                 patience_s = AFTER_A_CRASH_S
             await self.stations.wait_for_change(after=live.now, timeout_s=patience_s)
             await asyncio.sleep(self.debounce_s)
@@ -168,7 +170,11 @@ class Reinstaller:
             async with round_.gate:
                 await round_.look_after(state)
         except LeaseLostError:
-            log.info("%s is left to the dispatcher that has begun", state.charger_id)
+            log.info(
+                "%s is left to the dispatcher that has begun",
+                state.charger_id,
+                extra={"event": "left_to_dispatcher", "charger_id": state.charger_id},
+            )
         else:
             self.due.discard(state.charger_id)
 
@@ -201,7 +207,10 @@ class _Round:
             look = await self._look(Held.of(charger, connector, state, self.ledger, now=self.clock()), words)
             if look is not None and look.has_lost:
                 log.info(
-                    "%s: %s; what belongs there is sent again", look.held.place, look.comparison.sentence
+                    "%s: %s; what belongs there is sent again",
+                    look.held.place,
+                    look.comparison.sentence,
+                    extra={"event": "put_back", **look.held.place._asdict()},
                 )
                 if await self._send(look.held):
                     await self._look(look.held, words)

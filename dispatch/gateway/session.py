@@ -26,6 +26,9 @@ from dispatch.store.entries import Message
 
 log = logging.getLogger(__name__)
 
+LONGEST_ACTION = 64
+"""Characters of an action's name that are written into the log; the longest that OCPP knows has 33."""
+
 
 class Session:
     """A charger that is connected. ``speaker`` is the way to speak with it, by ``its_clock``."""
@@ -61,7 +64,12 @@ class Session:
                 subprotocol=self.dialect.subprotocol,
             )
         )
-        log.info("%s has connected and speaks OCPP %s", self.charger_id, self.dialect.ocpp)
+        log.info(
+            "%s has connected and speaks OCPP %s",
+            self.charger_id,
+            self.dialect.ocpp,
+            extra=self._of("connected"),
+        )
         try:
             await self._serve(replaces)
         finally:
@@ -90,7 +98,7 @@ class Session:
         if self._is_over:
             return
         self._is_over = True
-        log.info("%s has disconnected: %s", self.charger_id, reason)
+        log.info("%s has disconnected: %s", self.charger_id, reason, extra=self._of("disconnected"))
         self._around.live.record(
             Disconnected(charger_id=self.charger_id, received_at=self._around.clock(), reason=reason)
         )
@@ -106,13 +114,24 @@ class Session:
         try:
             answer = self.speaker.on_call(action, payload)
         except CallRefusedError as refusal:
-            log.info("%s: %s is refused: %s", self.charger_id, action, refusal)
+            named = action[:LONGEST_ACTION]
+            log.info(
+                "%s: %s is refused: %s",
+                self.charger_id,
+                named,
+                refusal.code,
+                extra=self._of("call_refused") | {"action": named},
+            )
             self._has_spoken.set()
             raise
         except JournalError as error:
             raise NotKeptError(str(error)) from error
         self._has_spoken.set()
         return answer
+
+    def _of(self, event: str) -> dict[str, str]:
+        """What a line of the log says of itself."""
+        return {"event": event, "charger_id": self.charger_id}
 
     def _on_frame(self, frame: Frame) -> None:
         message = Message(

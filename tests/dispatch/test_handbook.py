@@ -41,3 +41,11 @@ def test_what_a_tick_says_word_for_word_has_a_page(sentence: str) -> None:
     sources = [path.read_text("utf-8") for path in FOLDER.parent.rglob("*.py")]
     assert any(sentence in source for source in sources)
     assert any(sentence in page.read_text("utf-8") for page in PAGES)
+
+
+def test_every_event_of_the_log_is_on_the_list_of_events() -> None:
+    sources = "".join(path.read_text("utf-8") for path in FOLDER.parent.rglob("*.py"))
+    events = set(re.findall(r'"event": "(\w+)"', sources)) | set(re.findall(r'_of\("(\w+)"', sources))
+    assert {"connected", "tick_ended", "flooded", "put_back"} <= events
+    missing = [event for event in sorted(events) if f"`{event}`" not in LIST]
+    assert missing == []

@@ -83,6 +83,14 @@ async def an_evening(folder: Path, right: str, wrong: str, token: str) -> bytes:
                     said.append(b"came in")
             except InvalidStatus as refusal:
                 said += [refusal.response.body, str(refusal.response.headers).encode()]
+        for path in (
+            f"{quote(wrong, safe='')}/CP1",
+            f"CP1/{quote(wrong, safe='')}",
+            f"CP9?token={quote(wrong)}",
+        ):
+            with suppress(InvalidStatus):
+                async with a_charge_point(gateway, path=path, password=wrong):
+                    said.append(b"came in")
         await charge_point.boot()
         simulated = simulate(
             depot,
