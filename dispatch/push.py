@@ -35,8 +35,9 @@ from dispatch.validate import Comparison, Grade, compare
 from optimiser.depot import Depot
 from optimiser.plan import Plan
 
-AT_ONCE = 32
-"""Chargers that are spoken to at the same time; each of them answers one request after the other."""
+AT_ONCE = 128
+"""Chargers that are spoken to at the same time; each of them answers one request after the other. The more there are,
+the more share a transaction of the store: with 128 a push to a thousand takes three quarters of the time with 32."""
 MAX_ROUNDS = 120
 """Rounds of deciding and sending in one tick. Two are the rule: lower, raise. Where plans swap power close to a
 limit they make room for each other step by step: nine rounds for sixty buses on their first night. A charger that

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
+from types import NoneType
 from typing import Any
 
 from dispatch.payload import read_integer, read_number
@@ -31,6 +32,9 @@ PHASES_TEXT: Mapping[int | None, str] = {
     3: ',"numberPhases":3',
 }
 """What is said of phases in a period."""
+PLAIN = frozenset({int, float, NoneType})
+"""Kinds of values in a period that need no second look."""
+_START = operator.attrgetter("start_s")
 LONGEST_S = 365 * 24 * 3600
 """What a charge point says about later than in a year is left out; some answer with 270,000 years. [s]"""
 
@@ -96,15 +100,29 @@ def read_periods(periods: Any) -> tuple[SchedulePeriod, ...]:
     read: list[SchedulePeriod] = []
     for period in periods if isinstance(periods, list) else []:
         fields = period if isinstance(period, dict) else {}
-        start, limit = read_integer(fields.get("startPeriod")), read_number(fields.get("limit"))
-        if start is None or start < 0 or limit is None or math.isnan(limit):
+        values = fields.get("startPeriod"), fields.get("limit"), fields.get("numberPhases")
+        known = _read_period(*values) if PLAIN.issuperset(map(type, values)) else _read_any_period(*values)
+        if known is None:
             return ()
-        phases = read_integer(fields.get("numberPhases"))
-        # MicroOcpp says -1 for "no limit", and then also -1 phases.
-        number_phases = phases if phases is not None and phases > 0 else None
-        if start < LONGEST_S:
-            read.append(SchedulePeriod(start_s=start, limit=limit, number_phases=number_phases))
-    return tuple(sorted(read, key=lambda period: period.start_s))
+        if known.start_s < LONGEST_S:
+            read.append(known)
+    return tuple(sorted(read, key=_START))
+
+
+def _read_any_period(start: Any, limit: Any, phases: Any) -> SchedulePeriod | None:
+    """One period; None for one that cannot be read."""
+    start_s, value = read_integer(start), read_number(limit)
+    if start_s is None or start_s < 0 or value is None or math.isnan(value):
+        return None
+    number = read_integer(phases)
+    # MicroOcpp says -1 for "no limit", and then also -1 phases.
+    number_phases = number if number is not None and number > 0 else None
+    return SchedulePeriod(start_s=start_s, limit=value, number_phases=number_phases)
+
+
+_read_period = lru_cache(maxsize=65536, typed=True)(_read_any_period)
+"""The same of plain numbers. Kept, as the chargers of a depot show the same quarters and currents again and again:
+reading them anew took a tenth of the time that a push takes for a charger."""
 
 
 def read_duration_s(duration: Any) -> int | None:

@@ -14,7 +14,7 @@ from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from dispatch.charger import Capabilities
-from dispatch.composite import DEFAULT_PHASES, Limit, Segment
+from dispatch.composite import DEFAULT_PHASES, Limit, Segment, limit_of
 from dispatch.evidence import Verdict
 from dispatch.safety import Wiring
 from dispatch.station import CompositeReply, CompositeSchedule, MeterReading, Outcome, RateUnit
@@ -149,7 +149,7 @@ def differences(
     middles = [start + (end - start) / 2 for start, end in stretches]
     limits = zip(_limits_at(sent, middles), _limits_at(said, middles), strict=True)
     for (start, following), (one, other) in zip(stretches, limits, strict=True):
-        excess = 0.0 if one == other else _excess(one, other, wiring)
+        excess = 0.0 if one is other or one == other else _excess(one, other, wiring)
         if excess == 0:
             continue
         new = Difference(start=start, end=following, sent=one, said=other, is_higher=excess > 0)
@@ -203,7 +203,7 @@ def shown_segments(schedule: CompositeSchedule) -> list[Segment]:
         Segment(
             start=start,
             end=min(following, end),
-            limit=Limit(value=period.limit, unit=schedule.unit, number_phases=period.number_phases),
+            limit=limit_of(period.limit, schedule.unit, period.number_phases),
         )
         for start, following, period in zip(starts, [*starts, end][1:], schedule.periods, strict=True)
         if start < end

@@ -14,6 +14,7 @@ from dispatch.composite.held import (
     effective_limit,
     equivalent,
     limit_at,
+    limit_of,
     profile_edges,
     timeline,
 )
@@ -41,6 +42,7 @@ __all__ = [
     "effective_limit",
     "equivalent",
     "limit_at",
+    "limit_of",
     "profile_edges",
     "timeline",
 ]

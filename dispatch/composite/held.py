@@ -6,6 +6,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 from dispatch.composite.course import FOREVER, SECOND, Course, Step, lead, overlay, steps, ticks
 from dispatch.kept import kept
@@ -36,6 +37,12 @@ class Limit:
         """The limit as total power, at nominal voltage. [W]"""
         phases = DEFAULT_PHASES if self.number_phases is None else self.number_phases
         return self.value if self.unit == "W" else self.value * phases * NOMINAL_VOLTAGE_V
+
+
+@lru_cache(maxsize=4096)
+def limit_of(value: float, unit: RateUnit, number_phases: int | None) -> Limit:
+    """The limit of such a period: the same object again for the same numbers, as schedules have few of them."""
+    return Limit(value=value, unit=unit, number_phases=number_phases)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -266,4 +273,4 @@ def _belongs(profile: StationProfile, transaction_id: TransactionId | None) -> b
 
 
 def _limit(period: SchedulePeriod, unit: RateUnit) -> Limit:
-    return Limit(value=period.limit, unit=unit, number_phases=period.number_phases)
+    return limit_of(period.limit, unit, period.number_phases)
