@@ -15,7 +15,9 @@ import typer
 
 from dispatch import api, gateway
 from dispatch.audit.command import audit_command
+from dispatch.audit.foreign import look_for_foreign
 from dispatch.charger import CapabilityError
+from dispatch.commands.alerts import alerts_command
 from dispatch.commands.backup import backup_command
 from dispatch.commands.chargers import chargers_app
 from dispatch.commands.credentials import credentials_app
@@ -26,6 +28,7 @@ from dispatch.commands.preview import preview_command
 from dispatch.commands.report import report_command
 from dispatch.commands.simulate import simulate_command
 from dispatch.commands.status import status_command
+from dispatch.commands.watch import watch_command
 from dispatch.journal import Journal, JournalError, StoreAwayError, has_journal, open_journal
 from dispatch.known import capabilities_of, check_charger
 from dispatch.lease import LeaseHeldError
@@ -130,7 +133,7 @@ def audit(
 def _at_work(folder: Path, work: Callable[[Site], Awaitable[ExitCode]], *, role: api.Role) -> ExitCode:
     """Do some work on a depot's chargers, over the gateway that runs for its folder."""
     depot = with_known_chargers(load_depot(folder))
-    reached = _stations(depot, folder, role)
+    reached = _stations(depot, folder, role=role)
     journal = _open_journal(depot, folder)
 
     async def run() -> ExitCode:
@@ -187,7 +190,7 @@ def _run(terminal: Terminal, folder: Path, action: Callable[[], ExitCode]) -> No
     raise typer.Exit(code)
 
 
-def _stations(depot: Depot, folder: Path, role: api.Role) -> api.ApiStations:
+def _stations(depot: Depot, folder: Path, *, role: api.Role) -> api.ApiStations:
     try:
         return api.stations_of(depot, folder, role=role)
     except (OSError, TlsError) as error:
@@ -219,12 +222,17 @@ app.command("dispatch")(
         run=_run,
         at_work=partial(_at_work, role=api.Role.DISPATCH),
         with_known_chargers=with_known_chargers,
+        look_for_foreign=look_for_foreign,
     )
 )
 app.command("status")(
     status_command(run=_run, with_known_chargers=with_known_chargers, open_journal=_open_journal)
 )
 app.command("init")(init_command(run=_run))
+app.command("alerts")(alerts_command(run=_run, open_journal=_open_journal))
+app.command("watch")(
+    watch_command(run=_run, open_journal=_open_journal, reached=partial(_stations, role=api.Role.READ))
+)
 app.command("backup")(backup_command(run=_run, open_journal=_open_journal))
 app.command("simulate")(simulate_command(run=_run))
 app.add_typer(credentials_app(run=_run), name="credentials")

@@ -17,6 +17,7 @@ import numpy as np
 
 from optimiser.display import Card, Printed, counted
 from optimiser.horizon import FloatArray
+from optimiser.links import AlertSettings, MqttSettings
 from optimiser.rules import Rule
 from optimiser.tariff import Tariff
 from optimiser.units import NOMINAL_VOLTAGE_V, ROUNDING_SLACK, kw_from_current_a
@@ -218,6 +219,7 @@ class GatewaySettings:
     credentials: str | None = None
     certificate_names: Mapping[str, str] = field(default_factory=dict)
     api_token_file: str | None = None
+    mqtt: MqttSettings | None = None
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -250,6 +252,7 @@ class Depot(Printed):
     horizon: HorizonSettings = field(default_factory=HorizonSettings)
     policy: Policy = field(default_factory=Policy)
     gateway: GatewaySettings = field(default_factory=GatewaySettings)
+    alerts: AlertSettings = field(default_factory=AlertSettings)
     store: str = "sqlite:///depot.db"
     rules: tuple[Rule, ...] = ()
 

@@ -72,19 +72,29 @@ class Inspection:
 
 
 async def inspect_depot(
-    depot: Depot, plan: Plan, *, journal: Journal, stations: Stations, clear_foreign: bool
+    depot: Depot,
+    plan: Plan,
+    *,
+    journal: Journal,
+    stations: Stations,
+    clear_foreign: bool,
+    among: Collection[str] | None = None,
 ) -> Inspection:
     """Look at every charger, remove what is foreign or stale if that is wanted, and look again.
 
+    With ``among`` only these chargers are looked at, and nothing may be removed: the others would not be counted.
+
     Raises :class:`dispatch.station.StationsUnreachableError`; what was sent before is in the journal.
     """
+    assert among is None or not clear_foreign
     live = await stations.live()
     base = journal.base_plan(plan.night) or plan
     known = Facts(live=live, plan=plan, base=base, there=occupants(depot, plan, live))
     around = surroundings(depot, known, journal=journal, stations=stations)
     tracks: dict[str, list[Track]] = {}
     for track in tracks_of(around, known, around.ledger()):
-        tracks.setdefault(track.place.charger_id, []).append(track)
+        if among is None or track.place.charger_id in among:
+            tracks.setdefault(track.place.charger_id, []).append(track)
     chargers: dict[str, ChargerFacts] = {}
     gate = asyncio.Semaphore(AT_ONCE)
 

@@ -17,6 +17,9 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from dispatch import report
+from dispatch.alerts import Told
+from dispatch.alerts.words import alert_document
+from dispatch.commands.aftermath import Aftermath, LookForForeign
 from dispatch.commands.logged import Format, terminal_for
 from dispatch.decide import Write
 from dispatch.journal import Journal
@@ -52,6 +55,7 @@ def dispatch_command(
     run: Callable[[Terminal, Path, Callable[[], ExitCode]], NoReturn],
     at_work: Callable[[Path, Work], ExitCode],
     with_known_chargers: Callable[[Depot], Depot],
+    look_for_foreign: LookForForeign,
 ) -> Callable[..., None]:
     """The command; ``run`` does something and ends with its exit code, ``at_work`` lets some work have a depot."""
 
@@ -77,9 +81,15 @@ def dispatch_command(
             raise typer.BadParameter(
                 "--dry-run sends nothing, --loop would send it again and again: one of them"
             )
-        work: Work = partial(_once, terminal, named=night)
+        work: Work = partial(_once, terminal, named=night, look_for_foreign=look_for_foreign)
         if loop:
-            work = partial(_again_and_again, terminal, named=night, with_known_chargers=with_known_chargers)
+            work = partial(
+                _again_and_again,
+                terminal,
+                named=night,
+                with_known_chargers=with_known_chargers,
+                look_for_foreign=look_for_foreign,
+            )
         elif dry_run:
             work = partial(_look_ahead, terminal, named=night)
         run(terminal, folder, lambda: at_work(folder, work))
@@ -87,7 +97,9 @@ def dispatch_command(
     return command
 
 
-async def _once(terminal: Terminal, site: Site, *, named: str | None) -> ExitCode:
+async def _once(
+    terminal: Terminal, site: Site, *, named: str | None, look_for_foreign: LookForForeign
+) -> ExitCode:
     async with site.writing("depot dispatch") as journal:
         read, plan = await site.planned_night(named)
         with terminal.working(f"sending the night of {read.date} to {len(site.depot.chargers)} chargers"):
@@ -95,8 +107,13 @@ async def _once(terminal: Terminal, site: Site, *, named: str | None) -> ExitCod
             _prune(journal, site.depot, found)
     log_tick(log, site.depot.name, found, exit_code=_exit_code(found))
     terminal.table(report.HEADERS, report.table_rows(found))
+    told = await Aftermath(site, look_for_foreign).follow(
+        site.depot, found, code=_exit_code(found), summary=_summary(site.depot, found)
+    )
+    for line in told.lines:
+        terminal.say(line)
     code = _say(terminal, site.depot, found)
-    terminal.document(_document(site.depot, found))
+    terminal.document(_document(site.depot, found, told))
     return code
 
 
@@ -112,9 +129,16 @@ async def _again_and_again(
     *,
     named: str | None,
     with_known_chargers: Callable[[Depot], Depot],
+    look_for_foreign: LookForForeign,
 ) -> ExitCode:
     """Tick until SIGTERM or SIGINT; the exit code is that of the last tick."""
-    nights = _Nights(site=site, named=named, with_known_chargers=with_known_chargers, say=terminal.say)
+    nights = _Nights(
+        site=site,
+        named=named,
+        with_known_chargers=with_known_chargers,
+        aftermath=Aftermath(site, look_for_foreign),
+        say=terminal.say,
+    )
     with _stopped_by_signals() as stop:
         while not stop.is_set():
             try:
@@ -132,7 +156,7 @@ async def _again_and_again(
             except LeaseLostError as lost:  # it was paused for long; now the other one has to be done
                 terminal.say(f"{lost}; taking it again")
     code = ExitCode.GOOD if nights.last is None else _exit_code(nights.last)
-    last = None if nights.last is None else _document(site.depot, nights.last)
+    last = None if nights.last is None else _document(site.depot, nights.last, nights.told)
     terminal.say(f"stopped after {nights.ticks} ticks, {nights.crashes} of which crashed")
     terminal.document(
         {"ticks": nights.ticks, "crashes": nights.crashes, "last": last, "exit_code": int(code)}
@@ -147,10 +171,12 @@ class _Nights:
     site: Site
     named: str | None
     with_known_chargers: Callable[[Depot], Depot]
+    aftermath: Aftermath
     say: Callable[[str], None]
     ticks: int = 0
     crashes: int = 0
     last: report.NightReport | None = None
+    told: Told = field(default_factory=Told)
     _watch: SiteWatch = field(default_factory=SiteWatch)
     _read: tuple[Depot, Night] | None = None
     _said: set[str] = field(default_factory=set)
@@ -169,6 +195,11 @@ class _Nights:
         _prune(journal, depot, self.last)
         log_tick(log, depot.name, self.last, exit_code=_exit_code(self.last))
         for line in report.summary(self.last):
+            self.say(line)
+        self.told = await self.aftermath.follow(
+            depot, self.last, code=_exit_code(self.last), summary=_summary(depot, self.last)
+        )
+        for line in self.told.lines:
             self.say(line)
 
     def watched(self, live: LiveState) -> object:
@@ -259,11 +290,13 @@ def _summary(depot: Depot, found: report.NightReport) -> str:
     return f"{depot.name}: {WORDS[_exit_code(found)]}; {report.summary(found)[0]}"
 
 
-def _document(depot: Depot, found: report.NightReport) -> dict[str, Any]:
+def _document(depot: Depot, found: report.NightReport, told: Told) -> dict[str, Any]:
+    zone = found.plan.horizon.zone
     return {
         "depot": depot.name,
         "summary": _summary(depot, found),
         **report.document(found),
+        "alerts": [alert_document(alert, zone=zone) for alert in told.open_alerts],
         "exit_code": int(_exit_code(found)),
     }
 

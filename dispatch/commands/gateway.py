@@ -6,8 +6,9 @@ import asyncio
 import logging
 import resource
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Annotated, NoReturn
 from zoneinfo import ZoneInfo
@@ -15,6 +16,8 @@ from zoneinfo import ZoneInfo
 import typer
 
 from dispatch import api, gateway
+from dispatch.alerts import teller_of
+from dispatch.alerts.watching import CronWatch, DueNight
 from dispatch.commands.logged import Format, terminal_for
 from dispatch.journal import Journal, StoreAwayError
 from dispatch.operations.logs import LogFormat, begin_logging
@@ -22,7 +25,7 @@ from dispatch.tls import spare_memory
 from optimiser.cli import AsJson, ExitCode, Folder
 from optimiser.depot import Depot
 from optimiser.horizon import TimeError, parse_instant
-from optimiser.inputs import InputError, Problem, load_depot
+from optimiser.inputs import InputError, Problem, horizon_containing, load_depot, nights_in
 from optimiser.terminal import Terminal
 
 log = logging.getLogger(__name__)
@@ -61,7 +64,16 @@ def gateway_command(
             tokens = _tokens(depot, folder)
             journal = open_journal(depot, folder)
             try:
-                return _serve(terminal, depot, journal, entrance=entrance, tokens=tokens, clock=clock)
+                companions = _companions(depot, folder, journal, clock)
+                return _serve(
+                    terminal,
+                    depot,
+                    journal,
+                    entrance=entrance,
+                    tokens=tokens,
+                    clock=clock,
+                    companions=companions,
+                )
             finally:
                 journal.close()
 
@@ -78,6 +90,7 @@ def _serve(
     entrance: gateway.Entrance,
     tokens: api.ApiTokens,
     clock: Callable[[], datetime],
+    companions: Sequence[gateway.Companion],
 ) -> ExitCode:
     settings = depot.gateway
     spare_memory()
@@ -101,13 +114,40 @@ def _serve(
         }
     )
     try:
-        asyncio.run(gateway.serve(depot, journal, entrance=entrance, api_tokens=tokens, clock=clock))
+        asyncio.run(
+            gateway.serve(
+                depot, journal, entrance=entrance, api_tokens=tokens, clock=clock, companions=companions
+            )
+        )
     except StoreAwayError:
         raise
     except OSError as error:
         terminal.say(f"cannot listen on {settings.listen} and {settings.api}: {error}")
         return ExitCode.UNREACHABLE
     return ExitCode.GOOD
+
+
+def _companions(
+    depot: Depot, folder: Path, journal: Journal, clock: Callable[[], datetime]
+) -> list[gateway.Companion]:
+    """What runs beside the sockets: somebody who watches over cron."""
+    watch = CronWatch(
+        teller=teller_of(depot, folder, journal),
+        due=partial(_due_night, depot, folder),
+        clock=clock,
+        begun_at=clock(),
+    )
+    return [lambda _listener: watch.run()]
+
+
+def _due_night(depot: Depot, folder: Path, now: datetime) -> DueNight | None:
+    """The night that is on; None by day, and where the folder has none: then no tick is to be expected."""
+    try:
+        horizon = horizon_containing(depot, now)
+        night = horizon.local(horizon.start).date()
+        return DueNight(night=night, since=horizon.start) if night in nights_in(folder) else None
+    except InputError:
+        return None
 
 
 def _allow_files(needed: int) -> None:

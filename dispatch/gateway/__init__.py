@@ -5,10 +5,12 @@
 :mod:`~dispatch.gateway.live` what is known of all of them.
 """
 
+from dispatch.gateway.companions import Companion
 from dispatch.gateway.server import Doors, Gateway, accepting, running, serve
 from dispatch.gateway.settings import Entrance, GatewaySettingsError, entrance_of
 
 __all__ = [
+    "Companion",
     "Doors",
     "Entrance",
     "Gateway",

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import signal
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -18,6 +18,7 @@ from dispatch import api
 from dispatch.address import Address
 from dispatch.api.token import ApiTokens
 from dispatch.connection import MAX_FRAME_BYTES
+from dispatch.gateway.companions import Companion, accompanied
 from dispatch.gateway.desk import Surroundings
 from dispatch.gateway.door import Door
 from dispatch.gateway.doorman import Doorman
@@ -27,7 +28,7 @@ from dispatch.gateway.reinstall import Reinstaller, reinstalling
 from dispatch.gateway.settings import Entrance
 from dispatch.gateway.sockets import SocketStations
 from dispatch.journal import Journal
-from dispatch.station import Stations
+from dispatch.station import Listener, Stations
 from dispatch.store.leases import Leases
 from optimiser.depot import Depot
 
@@ -81,11 +82,12 @@ async def serve(
     entrance: Entrance,
     api_tokens: ApiTokens,
     clock: Clock,
+    companions: Sequence[Companion] = (),
     ready: asyncio.Event | None = None,
 ) -> None:
     """Run the endpoint and the API until cancelled, SIGTERM or SIGINT; then close all sockets and return.
 
-    Chargers are looked after: what one of them loses is put back.
+    Chargers are looked after: what one of them loses is put back. ``companions`` run beside.
 
     ``ready`` is set when both can be reached. Raises OSError where an address is taken.
     """
@@ -94,6 +96,7 @@ async def serve(
     async with (
         running(depot, journal, entrance=entrance, api_tokens=api_tokens, clock=clock) as gateway,
         reinstalling(Reinstaller(depot=depot, journal=journal, stations=gateway.stations, clock=clock)),
+        accompanied(_listener(gateway.stations), companions),
     ):
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
@@ -211,6 +214,11 @@ async def running(
         finally:
             # Sockets first: what waits for a charger's answer, also through the API, ends with them.
             doors.close()
+
+
+def _listener(stations: Stations) -> Listener:
+    assert isinstance(stations, Listener), "the gateway's own stations take in what others tell"
+    return stations
 
 
 def _may_write(leases: Leases, lease_token: int | None) -> bool:

@@ -15,6 +15,7 @@ from optimiser.night import Night
 __all__ = [
     "InputError",
     "Problem",
+    "horizon_containing",
     "load_depot",
     "load_folder",
     "load_night",
@@ -71,7 +72,13 @@ def nights_in(folder: str | Path) -> list[date]:
 
 
 def night_containing(depot: Depot, now: datetime) -> date:
-    """The local date on which the night that contains an instant starts; of two that overlap the later.
+    """The local date on which the night that contains an instant starts, as of :func:`horizon_containing`."""
+    horizon = horizon_containing(depot, now)
+    return horizon.local(horizon.start).date()
+
+
+def horizon_containing(depot: Depot, now: datetime) -> Horizon:
+    """The horizon of the night that contains an instant; of two that overlap the later.
 
     Raises :class:`InputError` when no night contains it: then the depot plans by night only, and it is day.
     """
@@ -91,7 +98,7 @@ def night_containing(depot: Depot, now: datetime) -> date:
                 [Problem(where="depot.yaml horizon", found=str(error), allowed="times that exist once")]
             ) from None
         if horizon.start <= now < horizon.end:
-            return night
+            return horizon
     raise InputError(
         [
             Problem(

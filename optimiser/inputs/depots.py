@@ -91,6 +91,7 @@ def _depot(keys: DepotKeys, chargers: tuple[Charger, ...], vehicles: tuple[Vehic
         horizon=keys.horizon.to_domain(),
         policy=keys.policy.to_domain(),
         gateway=keys.gateway.to_domain(),
+        alerts=keys.alerts.to_domain(),
         store=keys.store,
         rules=tuple(rule.to_domain() for rule in keys.rules),
     )

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from optimiser import depot as domain
 from optimiser.inputs.keys import Address, Door, wrong
+from optimiser.inputs.mqtt import MqttKeys
 
 
 class TlsKeys(Door):
@@ -72,6 +73,10 @@ class GatewayKeys(Door):
         "beside it, with -read and -admin at the end of their names",
     )
 
+    mqtt: MqttKeys | None = Field(
+        default=None, description="A broker on which the site's meter and vehicles' telematics speak"
+    )
+
     @model_validator(mode="after")
     def _has_its_files(self) -> GatewayKeys:
         if self.security_profile >= 2 and self.tls is None:
@@ -84,6 +89,7 @@ class GatewayKeys(Door):
         return self
 
     def to_domain(self) -> domain.GatewaySettings:
-        """The settings, with the files of the encryption."""
+        """The settings, with the files of the encryption and the broker."""
         tls = None if self.tls is None else domain.TlsFiles(**self.tls.model_dump())
-        return domain.GatewaySettings(**self.model_dump(exclude={"tls"}), tls=tls)
+        mqtt = None if self.mqtt is None else self.mqtt.to_domain()
+        return domain.GatewaySettings(**self.model_dump(exclude={"tls", "mqtt"}), tls=tls, mqtt=mqtt)

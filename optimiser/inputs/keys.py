@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -24,6 +25,16 @@ def _with_real_port(address: str) -> str:
     if port > 65535:
         raise wrong(found=f"port {port}", allowed="a port from 0 to 65535")
     return address
+
+
+def is_this_machine(host: str) -> bool:
+    """Whether a host is a loopback address, to which nobody can listen on the way."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
 
 
 def minute_of(text: str) -> int:

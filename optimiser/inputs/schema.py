@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from pydantic import ConfigDict, Field, model_validator
 
 from optimiser import depot as domain
+from optimiser.inputs.alerts import AlertKeys
 from optimiser.inputs.gateways import GatewayKeys
 from optimiser.inputs.keys import (
     ChargerId,
@@ -306,6 +307,9 @@ class DepotKeys(Door):
         description="What is decided by vehicle type, group, route or departure; the first that fits decides",
     )
     gateway: GatewayKeys = Field(default_factory=GatewayKeys, description="Where the gateway listens")
+    alerts: AlertKeys = Field(
+        default_factory=AlertKeys, description="Who is told when something needs a person"
+    )
     store: str = Field(
         default=domain.Depot.store,
         pattern="^[a-z][a-z0-9+]*://",

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from dispatch.api import ApiStations
+from dispatch.audit.foreign import look_for_foreign
+from dispatch.commands.aftermath import Aftermath
 from dispatch.commands.dispatch import _Nights
 from dispatch.journal import open_journal
 from dispatch.site import Site
@@ -61,7 +63,13 @@ def going(tmp_path: Path) -> Iterator[Going]:
         stations=ApiStations(a_free_address(), token="nobody is asked"),
     )
     said: list[str] = []
-    nights = _Nights(site=site, named=NIGHT.isoformat(), with_known_chargers=replace, say=said.append)
+    nights = _Nights(
+        site=site,
+        named=NIGHT.isoformat(),
+        with_known_chargers=replace,
+        aftermath=Aftermath(site, look_for_foreign),
+        say=said.append,
+    )
     going = Going(nights=nights, folder=folder, said=said)
     going.plan(NIGHT)
     yield going
