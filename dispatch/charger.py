@@ -130,6 +130,12 @@ class Capabilities(Value):
         default=True,
         description="Whether a ChargePointMaxProfile may be tried where other purposes are refused.",
     )
+    ceiling: bool = Field(
+        default=False,
+        description="Whether it gets a ceiling: a ChargePointMaxProfile (ChargingStationMaxProfile in 2.0.1) at the "
+        "most that plan and session profile allow tonight, above its floor, for chargers that are known to keep to it and to "
+        "show it where nothing else limits. For chargers with one connector and room for four profiles.",
+    )
     session_profile: Literal["replanned", "always", "never"] = Field(
         default="replanned",
         description="Which running transactions get a TxProfile of their own: those that were planned anew, all "
@@ -193,8 +199,8 @@ class Capabilities(Value):
     )
     proven_with_firmware: str = Field(
         default="",
-        description="Firmware with which it was commissioned. What was proven then (accepted_is_proof, forgets: never) "
-        "counts with no other firmware. Not given: whatever its firmware is.",
+        description="Firmware with which it was commissioned. What was proven then (accepted_is_proof, forgets: never, "
+        "or ceiling) counts with no other firmware. Not given: whatever its firmware is.",
     )
     settle_s: int = Field(
         default=0,
@@ -219,7 +225,15 @@ class Capabilities(Value):
             doubtful["accepted_is_proof"] = False
         if self.forgets == "never" and not is_the_same:
             doubtful["forgets"] = "unknown"
+        if self.ceiling and not is_the_same:
+            doubtful["ceiling"] = False
         return self.model_copy(update=doubtful) if doubtful else self
+
+    def has_ceiling(self, *, is_alone: bool) -> bool:
+        """Whether it gets a ceiling; ``is_alone``: it has one connector, which the station's maximum stands for."""
+        needed = 4 + (1 if self.full_store_refuses else 0)
+        has_room = self.max_profiles is None or self.max_profiles >= needed
+        return self.ceiling and is_alone and has_room and self.purpose != "station_max"
 
     def is_degraded(self, connectors: int) -> bool:
         """Whether there is no room for a floor under the plan, so that one profile has to be both."""

@@ -21,6 +21,7 @@ from optimiser.horizon import FloatArray
 
 BoolArray = npt.NDArray[np.bool_]
 
+_WHOLE = frozenset({Layer.CEILING, Layer.FLOOR})
 SPARED = "held back: it was written to as often as its memory is to bear in an hour"
 
 
@@ -91,7 +92,7 @@ def edges_of(
 
 
 def pending(holding: Holding, *, now: datetime) -> tuple[LayerProfile, ...]:
-    """What is wanted on a connector and not there, lowest layer first; the floor goes alone.
+    """What is wanted on a connector and not there, lowest layer first; the floor goes with nothing but its ceiling.
 
     The plan over a floor that nobody has proven yet would be a raise without a net.
     """
@@ -100,8 +101,9 @@ def pending(holding: Holding, *, now: datetime) -> tuple[LayerProfile, ...]:
         for wanted in holding.wanted
         if wanted.layer in holding.open_layers and not _is_held(holding, wanted, now=now)
     )
-    floor = tuple(wanted for wanted in missing if wanted.layer is Layer.FLOOR)
-    return floor or missing
+    if any(wanted.layer is Layer.FLOOR for wanted in missing):
+        return tuple(wanted for wanted in missing if wanted.layer in _WHOLE)
+    return missing
 
 
 def exposures(holdings: Sequence[Holding], instants: Sequence[datetime]) -> dict[Place, Exposure]:
@@ -213,10 +215,10 @@ class _View:
 
     def _worked_out(self, profiles: Sequence[LayerProfile]) -> _Effect:
         holding, count = self.holding, len(self.instants)
-        full = Exposure.constant(holding.wiring.full, count)
         if self.stacks is None:
+            full = Exposure.constant(holding.wiring.full, count)
             return _Effect(profiles=tuple(profiles), highest=full, rises=np.ones(count, dtype=np.bool_))
-        highest = self.now if holding.is_proven else full
+        highest = self.now
         rises = np.zeros(count, dtype=np.bool_)
         for stack in self.stacks:
             reached = [stack]
@@ -279,8 +281,8 @@ class _Load:
         return HeldBack(sentence=sentence, unproven=unproven)
 
     def clipped(self, view: _View, wanted: LayerProfile) -> LayerProfile:
-        """As much of a profile as fits beside the worst case of all others; a floor is whole or nothing."""
-        if wanted.layer is Layer.FLOOR:
+        """As much of a profile as fits beside the worst case of all others; floor and ceiling are whole or nothing."""
+        if wanted.layer in _WHOLE:
             return wanted
         allowed = self._allowed(view)
         profile, wiring = wanted.profile, view.holding.wiring

@@ -11,8 +11,9 @@ from dispatch.station import Outcome, StationProfile
 
 
 class Layer(StrEnum):
-    """What a profile is on a connector: what holds without a plan, the plan, or a session's own profile."""
+    """What a profile is on a connector: what is never passed, what holds without a plan, the plan, a session's own."""
 
+    CEILING = "ceiling"
     FLOOR = "floor"
     PLAN = "plan"
     OVERRIDE = "override"

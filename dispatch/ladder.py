@@ -44,8 +44,10 @@ def rungs(
     Fewer periods, the other unit, coarser steps, no phases, another stack level, kind, purpose, connector 0. Where
     something was learned, perhaps from another charger of its make, all of it once more without that.
     ``is_alone``: the connector is its charger's only one. ``over_floor``: the charger holds a floor of ours in
-    the same place, so that place and purpose cannot be what it refuses.
+    the same place, so that place and purpose cannot be what it refuses. A ceiling has no other form.
     """
+    if refused.layer is Layer.CEILING:
+        return ()
     may_move = refused.layer is not Layer.OVERRIDE and is_alone and not over_floor
     found = _ladder(refused, known, connector=connector, may_move=may_move)
     taken_back = known.lessons_taken_back()

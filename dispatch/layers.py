@@ -1,4 +1,4 @@
-"""What belongs on each connector: a floor that never ends, the night's plan over it, an override per session.
+"""What belongs on each connector: a ceiling, a floor that never ends, the night's plan over it, an override per session.
 
 From a plan to neutral station profiles. Pure; which of them are sent, and when, is decided elsewhere.
 """
@@ -23,7 +23,10 @@ HEAD_START = timedelta(seconds=60)
 """How long before its first effect a profile begins: chargers' clocks are late by up to a minute and more,
 and a profile that has not begun limits nothing."""
 
-_SLOTS = {Layer.FLOOR: 1, Layer.PLAN: 2, Layer.OVERRIDE: 3}
+_ABOVE_FLOOR_A, _ABOVE_FLOOR_KW = 1.0, 1.0
+"""By how much a ceiling is above its floor at least: more than a read-back leaves open. [A, kW]"""
+
+_SLOTS = {Layer.FLOOR: 1, Layer.PLAN: 2, Layer.OVERRIDE: 3, Layer.CEILING: 4}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,12 +90,14 @@ def layer_profiles(
     *,
     is_degraded: bool,
     at: datetime | None = None,
+    lifts_ceiling: bool = False,
 ) -> tuple[LayerProfile, ...]:
     """The target in the words of a charger at an instant (None: when the plan begins), lowest layer first.
 
     ``capabilities`` may differ by layer: one of them may have been refused in a form that others were not.
     Where there is no room for a floor under the plan, the plan ends with the floor's value and never expires;
-    it takes the floor's place.
+    it takes the floor's place. ``lifts_ceiling``: the charger holds one, and is lifted out of the way of what is
+    wanted where it is to have none: nobody may rely on it any more, and it may not stand in the way of a later plan.
     """
     at = target.plan.start if at is None else at
     words = capabilities[Layer.PLAN]
@@ -105,6 +110,11 @@ def layer_profiles(
         stack = [(Layer.PLAN, _floor_profile(_no_higher_than(target, at), words))]
     else:
         stack = [(Layer.PLAN, _single_profile(target, words))]
+    words = capabilities[Layer.CEILING]
+    if words.has_ceiling(is_alone=target.is_alone):
+        stack.insert(0, (Layer.CEILING, _ceiling_profile(target, words, _highest_of(target, words))))
+    elif lifts_ceiling:
+        stack.insert(0, (Layer.CEILING, _ceiling_profile(target, words, _full_power(target))))
     words = capabilities[Layer.OVERRIDE]
     if target.override is not None and words.session_profile != "never":
         stack.append((Layer.OVERRIDE, _override_profile(target, words, at=at)))
@@ -148,6 +158,50 @@ def unit_of(connector: Connector, capabilities: Capabilities) -> RateUnit:
     if connector.is_dc:
         return "W"
     return "W" if capabilities.unit == "W" else "A"
+
+
+def _ceiling_profile(target: Target, capabilities: Capabilities, limit: Period) -> StationProfile:
+    """What is never passed, whatever else is lost: for the whole charger, so always Absolute (2.0.1 K01.FR.38)."""
+    profile = _default_profile(
+        target, capabilities, [limit], layer=Layer.CEILING, level=capabilities.stack_level_floor
+    )
+    update = {"purpose": Purpose.STATION_MAX, "connector_id": 0, "kind": ProfileKind.ABSOLUTE}
+    return profile.model_copy(update=update)
+
+
+def _highest_of(target: Target, capabilities: Capabilities) -> Period:
+    """The most that a target allows at any time of its night, and clearly more than its floor.
+
+    As high as the floor it would hide from every read-back that the floor is lost.
+    """
+    override = () if target.override is None else target.override.periods
+    periods = (target.floor, *target.plan.periods, *override)
+    full = _full_power(target)
+    limit_kw = max(target.floor.limit_kw + _ABOVE_FLOOR_KW, *(period.limit_kw for period in periods))
+    if full.limit_a is None:
+        connector = target.connector
+        least_kw = connector.min_kw * connector.grid_per_limit
+        return replace(full, limit_kw=min(full.limit_kw, max(limit_kw, least_kw)))
+    floor_a = target.floor.limit_a or 0.0
+    above_a = floor_a + max(_ABOVE_FLOOR_A, capabilities.limit_step_a)
+    if capabilities.limit_values_a:
+        above_a = min((one for one in capabilities.limit_values_a if one > floor_a), default=full.limit_a)
+    least_a = max(above_a, target.connector.min_current_a, capabilities.min_current_a)
+    least_kw = kw_from_current_a(least_a, phases=target.connector.phases)
+    limit_a = max(least_a, *(period.limit_a or 0.0 for period in periods))
+    return replace(
+        full, limit_kw=min(full.limit_kw, max(limit_kw, least_kw)), limit_a=min(full.limit_a, limit_a)
+    )
+
+
+def _full_power(target: Target) -> Period:
+    """All that the hardware can."""
+    connector = target.connector
+    whole = replace(target.floor, start=target.plan.start)
+    if connector.is_dc:
+        return replace(whole, limit_kw=connector.max_kw * connector.grid_per_limit, limit_a=None)
+    limit_kw = kw_from_current_a(connector.max_current_a, phases=connector.phases)
+    return replace(whole, limit_kw=limit_kw, limit_a=connector.max_current_a)
 
 
 def _floor_profile(target: Target, capabilities: Capabilities) -> StationProfile:

@@ -186,6 +186,8 @@ async def read_back(around: Surroundings, tracks: Sequence[Track]) -> set[str]:
             around.journal.learn(track.known.identity, lessons, charger_id=track.charger.id, at=now)
             taught.add(track.charger.id)
         seen.extend(_judge(around, track, answer, comparison))
+        if comparison.grade is Grade.HIGHER and track.ceiling and track.base.proof == "read_back":
+            track.is_capped = beside(track.ceiling).grade in {Grade.MATCH, Grade.LOWER}
 
     asked = [t for t in tracks if t.is_connected and t.base.smart_charging and not t.is_mute]
     try:

@@ -47,7 +47,7 @@ __all__ = [
 PHASES = ("L1", "L2", "L3")
 Stack = tuple[StationProfile, ...]
 """Profiles on one connector, in the order in which they were sent."""
-MOST_STACKS = 64
+MOST_STACKS = 96
 """Of how many ways in which writes may have ended each is looked at; where there are more, anything may be."""
 
 
@@ -140,6 +140,8 @@ class Standing:
 
     ``held``: what it has accepted. ``doubtful``: what it may have taken without saying so. ``is_proven``: a read-back
     or a meter shows that no more than ``held`` is in force. ``may_hold_less``: it may have lost some of it.
+    ``ceiling_id`` is the profile that only caps the others: while they are there no read-back shows whether it is, so
+    it counts for nothing. ``is_capped``: it was seen to be there, and then counts whatever the others are.
     """
 
     wiring: Wiring
@@ -147,6 +149,8 @@ class Standing:
     doubtful: Stack = ()
     is_proven: bool = False
     may_hold_less: bool = False
+    ceiling_id: int | None = None
+    is_capped: bool = False
     transaction_id: TransactionId | None = None
 
     @property
@@ -169,11 +173,19 @@ class Standing:
         What it has accepted, each profile perhaps followed by one with its id that was not answered;
         ``with_losses`` also without any of them.
         """
+        return self._stacks(self.held, self.doubtful, with_losses=with_losses)
+
+    def _stacks(self, accepted: Stack, doubtful: Stack, *, with_losses: bool) -> tuple[Stack, ...] | None:
         versions: dict[int, list[StationProfile | None]] = {}
-        for profile in self.held:
-            versions.setdefault(profile.profile_id, [None] if with_losses else []).append(profile)
-        for profile in self.doubtful:
-            versions.setdefault(profile.profile_id, [None]).append(profile)
+        for profile in accepted:
+            is_ceiling = profile.profile_id == self.ceiling_id
+            if is_ceiling and not self.is_capped and not with_losses:
+                continue
+            may_be_lost = with_losses and not (is_ceiling and self.is_capped)
+            versions.setdefault(profile.profile_id, [None] if may_be_lost else []).append(profile)
+        for profile in doubtful:
+            if profile.profile_id != self.ceiling_id or self.is_capped or with_losses:
+                versions.setdefault(profile.profile_id, [None]).append(profile)
         found = list(islice(product(*versions.values()), MOST_STACKS + 1))
         if len(found) > MOST_STACKS:
             return None
@@ -186,8 +198,16 @@ class Standing:
         )
 
     def most(self, instants: Sequence[datetime]) -> Exposure:
-        """The most that it may draw at each instant; full power where nothing is proven."""
-        stacks = self.stacks(with_losses=False) if self.is_proven else None
+        """The most that it may draw at each instant; full power where nothing is proven, its ceiling where only that is."""
+        stacks = None
+        if self.is_proven:
+            stacks = self.stacks(with_losses=False)
+        elif self.is_capped:
+            ceilings = (
+                tuple(one for one in stack if one.profile_id == self.ceiling_id)
+                for stack in (self.held, self.doubtful)
+            )
+            stacks = self._stacks(*ceilings, with_losses=False)
         if stacks is None:
             return Exposure.constant(self.wiring.full, len(instants))
         return highest(self.exposure(stack, instants) for stack in stacks)

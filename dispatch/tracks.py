@@ -13,7 +13,7 @@ from dispatch.evidence import Layer
 from dispatch.kept import kept
 from dispatch.known import Known, identity_of, known_of
 from dispatch.ladder import Rung
-from dispatch.layers import LayerProfile, Target, layer_profiles
+from dispatch.layers import LayerProfile, Target, layer_profiles, profile_id
 from dispatch.remembered import (
     Refusals,
     came_at,
@@ -43,8 +43,8 @@ class Track:
     the last look at it still says, ``seen_at`` when that was. ``is_rewritten_in_vain``: it has shown more than it had
     just accepted. ``held_first`` and ``held_since``: when the oldest and the newest of what it holds was accepted.
     ``is_remembered``: it was proven to hold that before it went or came, and forgets nothing. ``is_denied``: it has
-    shown more than that. ``accepted`` is what it has taken since it was last looked at, ``in_vain`` what it took in
-    this push and then showed more.
+    shown more than that; ``is_capped``: no more than its ceiling, though. ``accepted`` is what it has taken since it
+    was last looked at, ``in_vain`` what it took in this push and then showed more.
     """
 
     target: Target
@@ -65,6 +65,7 @@ class Track:
     held_since: datetime | None = None
     is_remembered: bool = False
     is_denied: bool = False
+    is_capped: bool = False
     comparison: Comparison | None = None
     seen_before: Comparison | None = None
     seen_at: datetime | None = None
@@ -106,11 +107,21 @@ class Track:
     @property
     def wanted(self) -> tuple[LayerProfile, ...]:
         """What it should hold, in words that the charger has not refused yet."""
-        floor, plan, override = (self._words(layer) for layer in (Layer.FLOOR, Layer.PLAN, Layer.OVERRIDE))
-        if "relative" not in {floor.kind, plan.kind, override.kind}:
-            return _wanted(self.target, self.charger, floor, plan, override)
-        words = {Layer.FLOOR: floor, Layer.PLAN: plan, Layer.OVERRIDE: override}
-        return layer_profiles(self.target, words, is_degraded=self.is_degraded, at=self.at)
+        ceiling, floor, plan, override = (self._words(layer) for layer in Layer)
+        lifts_ceiling = bool(self.ceiling) and not ceiling.has_ceiling(is_alone=self.target.is_alone)
+        if not lifts_ceiling and "relative" not in {floor.kind, plan.kind, override.kind}:
+            return _wanted(self.target, self.charger, ceiling, floor, plan, override)
+        return layer_profiles(
+            self.target,
+            dict(zip(Layer, (ceiling, floor, plan, override), strict=True)),
+            is_degraded=self.is_degraded,
+            at=self.at,
+            lifts_ceiling=lifts_ceiling,
+        )
+
+    @property
+    def _ceiling_id(self) -> int:
+        return profile_id(self.place.connector_id, Layer.CEILING)
 
     @property
     def is_proven(self) -> bool:
@@ -138,18 +149,27 @@ class Track:
 
     @property
     def failure(self) -> Reply | None:
-        """Why a layer is not there: it was given up, or was refused and may not be sent in another form now."""
-        given_up = next(iter(self.failures.values()), None)
-        last = dict(self.sent)
+        """Why a layer is not there: it was given up, or was refused and may not be sent in another form now.
+
+        A ceiling is one more net: one that is not taken is no failure, unless an old one stands in the way.
+        """
+        spared = set() if self.ceiling else {Layer.CEILING}
+        given_up = next((reply for layer, reply in self.failures.items() if layer not in spared), None)
+        last = {layer: reply for layer, reply in self.sent if layer not in spared}
         refused = (self.refusals[layer][0] for layer in last if last[layer].outcome is Outcome.REFUSED)
         return given_up or next(refused, None)
+
+    @property
+    def ceiling(self) -> tuple[StationProfile, ...]:
+        """The ceiling that it has accepted, none where it has none."""
+        return tuple(profile for profile in self.held if profile.profile_id == self._ceiling_id)
 
     def take_read_back(self, comparison: Comparison) -> None:
         """Note what it shows, and whether it has lost what it accepted.
 
         Many chargers lose their profiles in a restart, and some of them answer nothing where they have none.
         """
-        self.comparison = comparison
+        self.comparison, self.is_capped = comparison, False
         if comparison.grade is not Grade.UNUSABLE:
             self.is_denied = comparison.grade is Grade.HIGHER
         if comparison.grade is Grade.HIGHER:
@@ -172,6 +192,8 @@ class Track:
             doubtful=self.doubtful,
             is_proven=self.is_proven,
             may_hold_less=not is_whole and (is_lower or not self._is_proven_by_word),
+            ceiling_id=self._ceiling_id,
+            is_capped=self.is_capped and self.is_connected and not self.is_overdrawn,
             transaction_id=self.transaction_id,
             wanted=self.wanted,
             open_layers=self._open_layers,
@@ -192,20 +214,26 @@ class Track:
         return frozenset(set(Layer) - set(self.failures))
 
     def missing(self, now: datetime) -> tuple[LayerProfile, ...]:
-        """What is wanted and was not accepted."""
+        """What is wanted and was not accepted, ceilings left aside: they are one more net."""
         return tuple(
             wanted
             for wanted in self.wanted
-            if not any(equivalent(held, wanted.profile, since=now) for held in self.held)
+            if wanted.layer is not Layer.CEILING
+            and not any(equivalent(held, wanted.profile, since=now) for held in self.held)
         )
 
 
 @kept(PROFILES_KEPT)
-def _wanted(
-    target: Target, charger: Charger, floor: Capabilities, plan: Capabilities, override: Capabilities
+def _wanted(  # noqa: PLR0917  # what is kept is kept by position
+    target: Target,
+    charger: Charger,
+    ceiling: Capabilities,
+    floor: Capabilities,
+    plan: Capabilities,
+    override: Capabilities,
 ) -> tuple[LayerProfile, ...]:
     """Profiles that do not change with time; those that begin with the session do."""
-    words = {Layer.FLOOR: floor, Layer.PLAN: plan, Layer.OVERRIDE: override}
+    words = dict(zip(Layer, (ceiling, floor, plan, override), strict=True))
     return layer_profiles(target, words, is_degraded=plan.is_degraded(len(charger.connectors)))
 
 
@@ -294,7 +322,7 @@ def notice(tracks: Iterable[Track], live: LiveState) -> None:
             has_booted = state.booted_at != track.booted_at
             track.is_remembered = track.base.forgets == "never" and track.is_proven and not has_booted
             track.booted_at = state.booted_at
-            track.comparison, track.was_away, track.came = None, True, came
+            track.comparison, track.is_capped, track.was_away, track.came = None, False, True, came
             track.is_connected = track.is_connected and not is_gone
 
 

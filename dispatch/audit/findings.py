@@ -129,10 +129,11 @@ def _effect(
 def _against_its_list(facts: ChargerFacts, listed: Sequence[InstalledProfile], look: Look) -> Iterator[Found]:
     """What a composite schedule says that the list does not explain.
 
-    Limits for the whole station are shared in ways that only the station knows: they are not judged here.
+    Limits for the whole station are shared in ways that only the station knows: they are judged for one connector alone.
     """
     stack = stack_on(listed, look.place.connector_id)
-    if stack is None or any(p.purpose in {Purpose.STATION_MAX, Purpose.EXTERNAL} for p in stack):
+    shared = {Purpose.EXTERNAL} if len(facts.looks) == 1 else {Purpose.STATION_MAX, Purpose.EXTERNAL}
+    if stack is None or any(p.purpose in shared for p in stack):
         return
     shown = _compared(facts, look, stack)
     if shown.grade in {Grade.MATCH, Grade.UNUSABLE}:

@@ -43,7 +43,7 @@ BEYOND = timedelta(minutes=15)
 """How far beyond the end of a plan it is asked, so that the answer shows the floor as well."""
 AFTER_A_CRASH_S = 60.0
 """How long is waited after something went wrong. [s]"""
-ORDER = (Layer.FLOOR, Layer.PLAN, Layer.OVERRIDE)
+ORDER = (Layer.CEILING, Layer.FLOOR, Layer.PLAN, Layer.OVERRIDE)
 """In which order they are sent: a plan over a floor that is gone would be a raise without a net."""
 VERDICTS = {Outcome.ACCEPTED: Verdict.CONFIRMED, Outcome.REFUSED: Verdict.CONTRADICTED}
 

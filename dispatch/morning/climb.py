@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from dispatch.evidence import Command, Evidence, Rung, Verdict
+from dispatch.evidence import Command, Evidence, Layer, Rung, Verdict
 from dispatch.morning.facts import NightFacts
 from dispatch.morning.proof import AUDIT_CLEARS, believed_rungs
 from dispatch.safety import Place
@@ -81,7 +81,8 @@ def _steps(facts: NightFacts, commands: Sequence[Command], looks: Iterable[Evide
 
 
 def _accepted(last: Sequence[Command]) -> Step:
-    """What became of the last command of every profile."""
+    """What became of the last command of every profile; a ceiling is one more net, and may be refused."""
+    last = [one for one in last if one.layer is not Layer.CEILING or one.outcome is Outcome.ACCEPTED]
     if not last:
         return Step(rung=Rung.ACCEPTED, verdict=None)
     refused = [command for command in last if command.outcome is Outcome.REFUSED]

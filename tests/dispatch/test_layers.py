@@ -170,7 +170,7 @@ def test_an_override_ends_with_the_night_where_the_departure_is_later() -> None:
 
 
 def test_layers_may_be_said_in_different_words() -> None:
-    words = {Layer.FLOOR: Capabilities(), Layer.PLAN: Capabilities(unit="W"), Layer.OVERRIDE: Capabilities()}
+    words = {**dict.fromkeys(Layer, Capabilities()), Layer.PLAN: Capabilities(unit="W")}
     floor, plan = layer_profiles(a_target()[0], words, is_degraded=False)
     assert (floor.profile.unit, plan.profile.unit) == ("A", "W")
 

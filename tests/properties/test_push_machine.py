@@ -56,7 +56,9 @@ OUTCOMES = st.lists(
     max_size=8,
 )
 SIGHTS = st.lists(st.sampled_from(["readable", "readable", "silent", "unreadable"]), max_size=6)
-LOSSES = st.sampled_from(["nothing", "everything", "session", "floor", "plan"])
+LOSSES = st.sampled_from(
+    ["nothing", "everything", "session", "floor", "plan", "ceiling", "all but the ceiling"]
+)
 FORMS: Sequence[Mapping[str, object]] = [
     {},
     {"unit": "W"},
@@ -68,6 +70,9 @@ FORMS: Sequence[Mapping[str, object]] = [
     {"purpose": "tx_default_0", "limit_step_a": 1.0},
     {"session_profile": "always"},
     {"max_periods": 3},
+    {"ceiling": True},
+    {"ceiling": True, "kind": "relative"},
+    {"ceiling": True, "unit": "W", "stack_level_plan": 0},
 ]
 PROVEN: Sequence[Mapping[str, object]] = [
     {},

@@ -278,6 +278,8 @@ class WorstStations:
             "session": lambda one: one.purpose != "transaction",
             "floor": lambda one: one.profile_id % 10 != 1,
             "plan": lambda one: one.profile_id % 10 not in {2, 3},
+            "ceiling": lambda one: one.profile_id % 10 != 4,
+            "all but the ceiling": lambda one: one.profile_id % 10 == 4,
         }[loses]
         charger.installed = tuple(one for one in charger.installed if keeps(one))
 
