@@ -15,6 +15,7 @@ import numpy as np
 
 from optimiser.cost import Cost, PaidPeak
 from optimiser.depot import Depot
+from optimiser.draws import is_uncertain
 from optimiser.horizon import FloatArray
 from optimiser.night import Night, Visit
 from optimiser.plan import Plan, Solver, wired
@@ -96,7 +97,8 @@ def account(depot: Depot, night: Night, power_kw: FloatArray) -> Accounts:
 
     Where a visit is there for part of a step only, energy and cost count that part; limits and the peak
     count the power whole. The SoC planned is that at departure, after preconditioning; a battery that has
-    nothing left for it is empty.
+    nothing left for it is empty. Who may come otherwise than written is allowed more than that takes: of it counts
+    what the vehicle draws until its battery is full (:func:`drawn_until_full`).
     """
     vehicles = [depot.vehicle(visit.vehicle_id) for visit in night.visits]
     battery_kwh = np.array([vehicle.battery_kwh for vehicle in vehicles])
@@ -105,7 +107,7 @@ def account(depot: Depot, night: Night, power_kw: FloatArray) -> Accounts:
     needed = np.array([required_kwh(depot, visit) for visit in night.visits])
     taken_kwh = np.array([visit.precondition_kwh for visit in night.visits])
 
-    drawn_kw = power_kw * presence(night)
+    drawn_kw = drawn_until_full(depot, night, power_kw)
     delivered = efficiency * drawn_kw.sum(axis=1) * night.horizon.step_h
     charging_kw = power_kw.sum(axis=0)
     net_load_kw = charging_kw + night.base_load_kw - night.pv_kw
@@ -133,6 +135,30 @@ def account(depot: Depot, night: Night, power_kw: FloatArray) -> Accounts:
             feeder_id: power_kw[rows].sum(axis=0) for feeder_id, rows in _rows_below(depot, night).items()
         },
     )
+
+
+def is_allowance(depot: Depot, visit: Visit) -> bool:
+    """Whether a visit's powers are what it may draw, more than it takes if it comes as written."""
+    return depot.policy.readiness is not None and is_uncertain(visit)
+
+
+def drawn_until_full(depot: Depot, night: Night, power_kw: FloatArray) -> FloatArray:
+    """Mean power per step, grid side, (visits, steps), that is drawn of what is allowed; at no step's end above full."""
+    drawn_kw: FloatArray = power_kw * presence(night)
+    for row, visit in enumerate(night.visits):
+        if not is_allowance(depot, visit):
+            continue
+        vehicle = depot.vehicle(visit.vehicle_id)
+        kwh_per_kw = vehicle.charge_efficiency * night.horizon.step_h
+        room_kwh = vehicle.battery_kwh * (100.0 - visit.arrival_soc_percent) / 100.0
+        charged_kwh = 0.0
+        for step, start in enumerate(night.horizon.starts()):
+            end = min(visit.departure, start + timedelta(seconds=night.horizon.step_s))
+            full_kwh = room_kwh + (preconditioned_kwh(depot, visit, end) if visit.precondition_kwh else 0.0)
+            before_kwh = charged_kwh
+            charged_kwh = max(before_kwh, min(full_kwh, before_kwh + kwh_per_kw * drawn_kw[row, step]))
+            drawn_kw[row, step] = (charged_kwh - before_kwh) / kwh_per_kw
+    return drawn_kw
 
 
 def energy_cost(night: Night, drawn_kw: FloatArray) -> float:

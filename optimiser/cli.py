@@ -255,8 +255,10 @@ def _not_planned(terminal: Terminal, source: Path, unplanned: Unplanned) -> Exit
 def _code_of(planned: Planned | Unplanned) -> ExitCode:
     if isinstance(planned, Unplanned):
         return ExitCode.REFUSED if planned.is_refused else ExitCode.UNREACHABLE
-    is_short = any(not visit.is_ready for visit in planned.plan.visits)
-    return ExitCode.NEEDS_A_PERSON if is_short else ExitCode.GOOD
+    plan = planned.plan
+    is_short = any(not visit.is_ready for visit in plan.visits)
+    is_unsure = plan.assurance is not None and not plan.assurance.is_held(len(plan.visits))
+    return ExitCode.NEEDS_A_PERSON if is_short or is_unsure else ExitCode.GOOD
 
 
 def show(terminal: Terminal, source: Path, *, night: str | None, around: Surroundings) -> ExitCode:

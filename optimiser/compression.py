@@ -88,7 +88,7 @@ class _Night:
         limits = np.array([capacity.limit for capacity in problem.capacities])
         self._slack = limits + CAPACITY_TOLERANCE - self._weights @ power_kw
         self._charger_kw = None if problem.security is None else problem.security.drawn_kw(power_kw)
-        self._drawn_kw = (problem.present * power_kw).sum(axis=0)
+        self._drawn_kw = (problem.paid_present * power_kw).sum(axis=0)
         self._net_kw = power_kw.sum(axis=0) + problem.net_base_kw
         self._cost_before = [self._cost(row) for row in range(problem.visits)]
         self._paid_kw = [max(demand.so_far_kw, demand.peak_kw(self._net_kw)) for demand in problem.demands]
@@ -132,7 +132,7 @@ class _Night:
         return max(0.0, float(self._target_kwh[row] - self._energy[row] @ self.power_kw[row]))
 
     def _cost(self, row: int) -> float:
-        price = self._problem.import_price_per_kwh * self._problem.present[row] * self._problem.step_h
+        price = self._problem.import_price_per_kwh * self._problem.paid_present[row] * self._problem.step_h
         return float(price @ self.power_kw[row]) + WORTH_PER_KWH * self._missing_kwh(row)
 
     def _level(self, row: int) -> IntArray:
@@ -145,7 +145,7 @@ class _Night:
         added_kw = power_kw - self.power_kw[row]
         self.power_kw[row] = power_kw
         self._slack -= self._weights[:, [row]] * added_kw
-        self._drawn_kw += self._problem.present[row] * added_kw
+        self._drawn_kw += self._problem.paid_present[row] * added_kw
         self._net_kw += added_kw
         if self._problem.security is not None and self._charger_kw is not None:
             self._charger_kw[self._problem.security.charger[row]] += added_kw
@@ -175,7 +175,7 @@ class _Night:
             kw=kw,
             ceiling=np.where(self.levels.usable[row], below, 0),
             energy=self._energy[row],
-            paid_per_kw=price_per_kwh * problem.present[row] * problem.step_h,
+            paid_per_kw=price_per_kwh * problem.paid_present[row] * problem.step_h,
         )
 
 

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
+from optimiser.assurance import Assurance, Assured
 from optimiser.cost import Cost
 from optimiser.depot import Depot
 from optimiser.display import Card, counted, warned
@@ -48,7 +49,7 @@ class Solver:
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class Plan(Explained, Valued):
+class Plan(Explained, Valued, Assured):
     """The plan of a night: what every vehicle draws in every step, what that costs, who is short.
 
     ``visits`` in the order of the night's; ``site`` and ``feeders`` their load and limits per step [kW];
@@ -79,6 +80,7 @@ class Plan(Explained, Valued):
     baseline: Mapping[str, Any] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     connectors: tuple[PlannedConnector, ...] = ()
+    assurance: Assurance | None = None
 
     @property
     def shortfall_kwh(self) -> float:
@@ -107,6 +109,8 @@ class Plan(Explained, Valued):
     def _readiness_text(self) -> str:
         ready = sum(visit.is_ready for visit in self.visits)
         text = f"{ready} of {len(self.visits)} ready"
+        if self.assurance is not None:
+            text += f", {100.0 * self.assurance.readiness:.1f} % sure"
         if ready == len(self.visits):
             return text
         return f"{text}, {len(self.visits) - ready} short by {self.shortfall_kwh:,.1f} kWh"
@@ -232,7 +236,7 @@ class Plan(Explained, Valued):
                 },
                 "visits": [visit_document(visit, local) for visit in self.visits],
                 "site": {name: list(values) for name, values in vars(self.site).items()},
-                "feeders": {name: _series_document(series) for name, series in self.feeders.items()},
+                "feeders": {name: series.to_document() for name, series in self.feeders.items()},
                 "cost": asdict(self.cost),
                 "peak_kw": self.peak_kw,
                 "solver": asdict(self.solver),
@@ -242,6 +246,7 @@ class Plan(Explained, Valued):
             }
             | self.explanation_document()
             | self.worth_document()
+            | self.assurance_document()
         )
 
     def to_json(self) -> str:
@@ -270,13 +275,7 @@ class Plan(Explained, Valued):
             horizon=Horizon(**horizon),
             visits=tuple(visit_of(visit) for visit in document["visits"]),
             site=SiteSeries(**{name: tuple(values) for name, values in document["site"].items()}),
-            feeders={
-                name: Series(
-                    limit_kw=None if series["limit_kw"] is None else tuple(series["limit_kw"]),
-                    charging_kw=tuple(series["charging_kw"]),
-                )
-                for name, series in document["feeders"].items()
-            },
+            feeders={name: Series.from_document(series) for name, series in document["feeders"].items()},
             cost=Cost.from_document(document["cost"]),
             peak_kw=document["peak_kw"],
             solver=Solver(**document["solver"]),
@@ -284,6 +283,7 @@ class Plan(Explained, Valued):
             warnings=tuple(document["warnings"]),
             connectors=tuple(PlannedConnector(**connector) for connector in connectors),
             valued=worth_of(document, Horizon(**horizon)),
+            assurance=Assurance.from_document(document.get("readiness")),
             explanation=Explanation.from_document(document.get("explanation", {})),
         )
 
@@ -324,8 +324,3 @@ def _visited_connectors(visits: Sequence[Mapping[str, Any]]) -> list[dict[str, A
         {"charger_id": charger_id, "connector_id": connector_id, "phases": 0, "voltage_v": NOMINAL_VOLTAGE_V}
         for charger_id, connector_id in visited
     ]
-
-
-def _series_document(series: Series) -> dict[str, Any]:
-    limit = None if series.limit_kw is None else list(series.limit_kw)
-    return {"limit_kw": limit, "charging_kw": list(series.charging_kw)}

@@ -146,20 +146,24 @@ def _in(folder: Path, problem: Problem) -> Problem:
 def document_of(wanted: ToPlan, planned: Planned) -> dict[str, Any]:
     """What ``depot plan --json`` says of a plan."""
     plan = planned.plan
-    return {
-        "depot": plan.depot,
-        "night": plan.night.isoformat(),
-        "departures": len(plan.visits),
-        "short": [
-            {"vehicle_id": visit.vehicle_id, "shortfall_kwh": visit.shortfall_kwh}
-            for visit in plan.visits
-            if not visit.is_ready
-        ],
-        "cost": asdict(plan.cost),
-        "peak_kw": plan.peak_kw,
-        "lp_bound": plan.solver.lp_bound,
-        "gap": plan.solver.gap,
-        "baseline": {name: value for name, value in plan.baseline.items() if name != "charging_kw"},
-        "warnings": list(plan.warnings),
-        "files": {name: str(wanted.target / name) for name in planned.texts},
-    } | plan.explanation_document()
+    return (
+        {
+            "depot": plan.depot,
+            "night": plan.night.isoformat(),
+            "departures": len(plan.visits),
+            "short": [
+                {"vehicle_id": visit.vehicle_id, "shortfall_kwh": visit.shortfall_kwh}
+                for visit in plan.visits
+                if not visit.is_ready
+            ],
+            "cost": asdict(plan.cost),
+            "peak_kw": plan.peak_kw,
+            "lp_bound": plan.solver.lp_bound,
+            "gap": plan.solver.gap,
+            "baseline": {name: value for name, value in plan.baseline.items() if name != "charging_kw"},
+            "warnings": list(plan.warnings),
+            "files": {name: str(wanted.target / name) for name in planned.texts},
+        }
+        | plan.explanation_document()
+        | plan.assurance_document()
+    )

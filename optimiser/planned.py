@@ -39,6 +39,10 @@ class PlannedVisit:
     that warming or cooling takes before departure: the SoC planned is what is left after it. ``taken_share``: what the
     vehicle was seen to draw of ``power_kw``, which it may draw and which counts at the limits. ``earliest_start``:
     before it nothing is planned. ``decided``: which fleet rule has decided what of the visit.
+
+    ``readiness``: the share of nights drawn afresh on which it is ready, where arrivals are uncertain and planned for.
+    ``power_kw`` then is what it may draw, enough for more than the visit as written; ``delivered_kwh`` and the SoC
+    planned are what it takes of that until its battery is full if it comes as written.
     """
 
     vehicle_id: str
@@ -58,6 +62,7 @@ class PlannedVisit:
     taken_share: float = 1.0
     earliest_start: datetime | None = None
     decided: tuple[Decided, ...] = ()
+    readiness: float | None = None
 
     @property
     def is_ready(self) -> bool:

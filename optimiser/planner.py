@@ -11,8 +11,9 @@ from optimiser.accounting import assemble_plan
 from optimiser.compression import few_periods, periods_of
 from optimiser.depot import Depot
 from optimiser.forgetful import forgetful_warnings
+from optimiser.fresh_nights import assured
 from optimiser.horizon import FloatArray
-from optimiser.lp import LinearProgram
+from optimiser.lp import LinearProgram, covering
 from optimiser.night import Night
 from optimiser.plan import Plan, Solver
 from optimiser.problem import Problem, build_problem
@@ -32,6 +33,7 @@ class Decision:
     unheld_kwh: float
     program: LinearProgram
     seconds: float
+    is_uncertain: bool = False
 
     @property
     def shortfall_kwh(self) -> FloatArray:
@@ -39,9 +41,16 @@ class Decision:
         return self.problem.shortfall_kwh(self.power_kw)
 
     def solver(self, cost_total: float) -> Solver:
-        """How a plan of this cost was found, with the bound for its own shortfall."""
+        """How a plan of this cost was found, with the bound for its own shortfall.
+
+        Where arrivals are uncertain the program and its bound are of the cost in the mean of them, and the cost is that
+        of the night as written: the bound then is as far below it as the plan is above the optimum in the mean.
+        """
+        bound = self.program.bound(self.problem, self.shortfall_kwh)
+        if self.is_uncertain:
+            bound += cost_total - self.problem.money(self.power_kw)
         # Where the plan is optimal, the solver's last digits may put the bound above it.
-        lp_bound = min(self.program.bound(self.problem, self.shortfall_kwh), cost_total)
+        lp_bound = min(bound, cost_total)
         return Solver(
             name=self.program.solver_name,
             version=self.program.solver_version,
@@ -58,6 +67,8 @@ def decide(problem: Problem, *, branching: bool = True, swapping: bool = True) -
     ``swapping``: see :func:`~optimiser.compression.few_periods`.
     """
     began_s = time.perf_counter()
+    is_uncertain = problem.scenarios is not None
+    problem = covering(problem)
     program = LinearProgram(problem)
     power_kw = set_points(problem, program, program.solve(), branching=branching)
     unheld_kwh = 0.0
@@ -71,6 +82,7 @@ def decide(problem: Problem, *, branching: bool = True, swapping: bool = True) -
         unheld_kwh=unheld_kwh,
         program=program,
         seconds=time.perf_counter() - began_s,
+        is_uncertain=is_uncertain,
     )
 
 
@@ -84,7 +96,7 @@ def plan_night(depot: Depot, night: Night, *, created_at: datetime) -> Plan:
     plan, decision = _planned(depot, night, created_at)
     plan = replace(plan, solver=decision.solver(plan.cost.total))
     refuse_if_broken(plan, depot, night)
-    return plan
+    return assured(plan, depot, night)
 
 
 def plan_uncertified(depot: Depot, night: Night, *, created_at: datetime) -> Plan:

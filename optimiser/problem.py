@@ -18,6 +18,8 @@ from optimiser.depot import ChargeCurve, Connector, Depot, Feeder, PowerRange, p
 from optimiser.forgetful import Security, security
 from optimiser.horizon import FloatArray
 from optimiser.night import Night, Visit
+from optimiser.scenarios import Cover, Scenarios, scenarios_of
+from optimiser.taper import TaperPiece, concave_points
 from optimiser.tariff import Demand
 from optimiser.windows import drawing_shares
 
@@ -27,6 +29,7 @@ PHASES = ("L1", "L2", "L3")
 
 _PER_VISIT = (
     "present",
+    "paid_present",
     "min_kw",
     "max_kw",
     "step_kw",
@@ -61,14 +64,6 @@ class Capacity:
 
 
 @dataclass(frozen=True, kw_only=True)
-class TaperPiece:
-    """Battery-side power ≤ ``intercept_kw`` + ``slope_kw_per_kwh`` × energy in the battery; slope < 0."""
-
-    intercept_kw: float
-    slope_kw_per_kwh: float
-
-
-@dataclass(frozen=True, kw_only=True)
 class Problem:
     """Everything the planner needs to know of a night.
 
@@ -79,10 +74,14 @@ class Problem:
     ``step_kw`` is the largest distance between two of them. ``max_periods`` (V,) is how many periods a visit may
     have, over the whole night and those of 0 kW included. ``curve_margin_kw`` (V,) keeps powers below the charge curve.
     Prices per kWh, ``surplus_kw`` (roof beyond base load) and ``net_base_kw`` (base load − roof) shape (T,).
+
+    ``paid_present`` (V, T) is the share of the step for which energy is paid: ``present``, or how likely it is drawn
+    where that is uncertain. ``scenarios`` are arrivals as they may come, ``cover`` what a plan is to hold of them.
     """
 
     step_h: float
     present: FloatArray
+    paid_present: FloatArray
     min_kw: FloatArray
     max_kw: FloatArray
     step_kw: FloatArray
@@ -103,6 +102,8 @@ class Problem:
     surplus_kw: FloatArray
     net_base_kw: FloatArray
     demands: tuple[Demand, ...]
+    scenarios: Scenarios | None = None
+    cover: Cover | None = None
 
     @property
     def visits(self) -> int:
@@ -126,6 +127,14 @@ class Problem:
         return room_kwh
 
     @property
+    def most_kwh(self) -> FloatArray:
+        """What a visit may be allowed in all, shape (V,): its room, and who may come late more; it stops when it is full."""
+        most_kwh = self.room_kwh
+        if self.cover is not None:
+            most_kwh[self.cover.visit] += self.need_kwh[self.cover.visit]
+        return most_kwh
+
+    @property
     def drawable(self) -> FloatArray:
         """Where a visit may draw at all, shape (V, T), 0 or 1."""
         return ((self.present > 0) & (self.max_kw[:, None] > 0)).astype(float)
@@ -139,8 +148,14 @@ class Problem:
         leeway_kw = float(self.step_kw[self.max_kw > 0].max(initial=0.0))
         one_step_kwh = self.energy_per_kw().max(axis=1, initial=0.0) * self.step_kw
         secured = self.security
+        need_kwh = np.where(
+            self.need_kwh > 0,
+            np.minimum(self.need_kwh + one_step_kwh, np.maximum(self.need_kwh, self.room_kwh)),
+            0.0,
+        )
         return replace(
             self,
+            cover=self.cover and self.cover.raised(one_step_kwh, need_kwh),
             capacities=tuple(capacity.lowered_by(self.step_kw) for capacity in self.capacities),
             # Not below what chargers at rest come to: no powers could hold that.
             security=secured
@@ -152,11 +167,7 @@ class Problem:
             ),
             demands=tuple(replace(each, so_far_kw=each.so_far_kw - leeway_kw) for each in self.demands),
             curve_margin_kw=2.0 * self.step_kw * self.efficiency,
-            need_kwh=np.where(
-                self.need_kwh > 0,
-                np.minimum(self.need_kwh + one_step_kwh, np.maximum(self.need_kwh, self.room_kwh)),
-                0.0,
-            ),
+            need_kwh=need_kwh,
         )
 
     def beside(self, committed_kw: FloatArray, free: BoolArray) -> Problem:
@@ -179,6 +190,7 @@ class Problem:
                 for capacity in self.capacities
             ),
             security=self.security and self.security.beside(committed_kw, free),
+            scenarios=self.scenarios and self.scenarios.of(rows),
             surplus_kw=np.clip(self.surplus_kw - total_kw, 0.0, None),
             net_base_kw=self.net_base_kw + total_kw,
         )
@@ -190,11 +202,14 @@ class Problem:
     def shortfall_kwh(self, power_kw: FloatArray) -> FloatArray:
         """What powers (V, T) leave each visit without, shape (V,)."""
         missing_kwh: FloatArray = self.need_kwh - (self.energy_per_kw() * power_kw).sum(axis=1)
+        if self.cover is not None:
+            late_kwh = self.cover.missing_kwh(self.efficiency * self.step_h, power_kw)
+            np.maximum.at(missing_kwh, self.cover.visit, late_kwh)
         return np.clip(missing_kwh, 0.0, None)
 
     def money(self, power_kw: FloatArray) -> float:
         """Money for powers (V, T): energy, and the demand charge beyond the peak so far."""
-        drawn_kw = (self.present * power_kw).sum(axis=0)
+        drawn_kw = (self.paid_present * power_kw).sum(axis=0)
         unsold_kw = np.minimum(drawn_kw, self.surplus_kw)
         energy = self.import_price_per_kwh * (drawn_kw - unsold_kw) + self.export_price_per_kwh * unsold_kw
         net_load_kw = power_kw.sum(axis=0) + self.net_base_kw
@@ -236,9 +251,12 @@ def build_problem(depot: Depot, night: Night) -> Problem:
     arrival_kwh = battery_kwh * np.array([v.arrival_soc_percent for v in night.visits], dtype=float) / 100.0
     ranges = [_range(depot, visit) for visit in night.visits]
     governed = _governed(night)
+    present, scenarios = drawing_shares(night), scenarios_of(depot, night)
     return Problem(
         step_h=night.horizon.step_h,
-        present=drawing_shares(night),
+        present=present,
+        paid_present=present,
+        scenarios=scenarios,
         min_kw=np.array([r.min_kw for r in ranges], dtype=float),
         max_kw=governed * np.array([_usable_max(r) for r in ranges], dtype=float),
         step_kw=np.array([r.step_kw for r in ranges], dtype=float),
@@ -260,23 +278,6 @@ def build_problem(depot: Depot, night: Night) -> Problem:
         net_base_kw=night.base_load_kw - night.pv_kw,
         demands=depot.tariff.demands(night.horizon),
     )
-
-
-def concave_points(curve: ChargeCurve) -> list[tuple[float, float]]:
-    """Corners (SoC in percent, kW) of the smallest concave curve above a charge curve, from 0 to 100 %."""
-    known = dict(zip(curve.soc_percent, curve.max_kw, strict=True))
-    points = sorted({0.0: curve.max_kw[0], 100.0: curve.max_kw[-1]} | known)
-    hull: list[tuple[float, float]] = []
-    for soc_percent in points:
-        point = (soc_percent, float(np.interp(soc_percent, curve.soc_percent, curve.max_kw)))
-        while len(hull) >= 2 and _turns_up(hull[-2], hull[-1], point):
-            hull.pop()
-        hull.append(point)
-    return hull
-
-
-def _turns_up(a: tuple[float, float], b: tuple[float, float], c: tuple[float, float]) -> bool:
-    return (b[1] - a[1]) * (c[0] - b[0]) <= (c[1] - b[1]) * (b[0] - a[0])
 
 
 def _max_periods(depot: Depot, night: Night) -> npt.NDArray[np.int64]:

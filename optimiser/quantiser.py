@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from optimiser.horizon import FloatArray
+from optimiser.late import LateNeeds
 from optimiser.levels import IntArray, Levels
 from optimiser.peaks import Peak, peaks_of
 from optimiser.problem import Problem
@@ -48,9 +49,12 @@ class Quantiser:
         self._level = levels.cut(chosen_kw)
         self._energy = problem.energy_per_kw()
         self._target_kwh = problem.need_kwh - shortfall_kwh
+        self._late = LateNeeds(problem, shortfall_kwh)
         self._room_kwh = np.minimum(
             problem.battery_room_kwh[:, None] + problem.consumed_kwh, problem.room_kwh[:, None]
         )
+        if problem.cover is not None:
+            self._room_kwh[problem.cover.visit] = problem.most_kwh[problem.cover.visit, None]
         self._paid_to_take = bool(
             min(problem.import_price_per_kwh.min(), problem.export_price_per_kwh.min()) < 0
         )
@@ -59,7 +63,7 @@ class Quantiser:
         for row in np.flatnonzero(self._curved):
             self._keep_below_curve(int(row))
         self._power_kw = levels.power_kw(self._level)
-        self._drawn_kw = (problem.present * self._power_kw).sum(axis=0)
+        self._drawn_kw = (problem.paid_present * self._power_kw).sum(axis=0)
         self._delivered_kwh = (self._energy * self._power_kw).sum(axis=1)
         self._weights = np.array([capacity.weight for capacity in problem.capacities])
         limits = np.array([capacity.limit for capacity in problem.capacities])
@@ -93,23 +97,29 @@ class Quantiser:
 
     def _give_back(self, row: int) -> None:
         """Raises levels until the visit has what it needs, and on while the grid pays for taking more."""
+        for late in self._late.of(row):
+            while (missing_kwh := late.missing_kwh(self._power_kw[row])) > ENERGY_TOLERANCE_KWH:
+                move = next(self._raises(row, missing_kwh, late.energy), None)
+                if move is None:
+                    break
+                self._change(row, move.step, 1)
         while True:
             missing_kwh = float(self._target_kwh[row] - self._delivered_kwh[row])
             if missing_kwh <= ENERGY_TOLERANCE_KWH and not self._paid_to_take:
                 return
-            move = next(self._raises(row, missing_kwh), None)
+            move = next(self._raises(row, missing_kwh, self._energy[row]), None)
             if move is None or (missing_kwh <= ENERGY_TOLERANCE_KWH and move.paid >= 0):
                 return
             self._change(row, move.step, 1)
 
-    def _raises(self, row: int, missing_kwh: float) -> Iterator[_Raise]:
-        """Allowed raises by one level, the least money per useful kWh first."""
+    def _raises(self, row: int, missing_kwh: float, energy_per_kw: FloatArray) -> Iterator[_Raise]:
+        """Allowed raises by one level, the least money per useful kWh first: where a kW gives any of what is missing."""
         problem, levels = self._problem, self._levels
         level = self._level[row]
         added_kw = levels.kw[row, level + 1] - self._power_kw[row]
         gained_kwh = self._energy[row] * added_kw
         room_kwh = float(self._room_kwh[row, -1] - self._delivered_kwh[row])
-        allowed = levels.usable[row] & (level < levels.highest[row])
+        allowed = levels.usable[row] & (level < levels.highest[row]) & (energy_per_kw > 0)
         allowed &= (self._weights[:, [row]] * added_kw <= self._slack).all(axis=0)
         allowed &= gained_kwh <= room_kwh + ENERGY_TOLERANCE_KWH
         if problem.security is not None and self._charger_kw is not None:
@@ -117,12 +127,12 @@ class Quantiser:
             headroom_kw = problem.security.headroom_kw(self._charger_kw, charger)
             allowed &= added_kw <= headroom_kw + CAPACITY_TOLERANCE
         steps = np.flatnonzero(allowed)
-        paid = problem.price_per_kwh(self._drawn_kw) * problem.present[row] * problem.step_h * added_kw
+        paid = problem.price_per_kwh(self._drawn_kw) * problem.paid_present[row] * problem.step_h * added_kw
         for peak in self._peaks:
             paid = paid + peak.extra_cost(added_kw)
-        useful_kwh = (
-            np.clip(gained_kwh, None, missing_kwh) if missing_kwh > ENERGY_TOLERANCE_KWH else gained_kwh
-        )
+        useful_kwh = energy_per_kw * added_kw
+        if missing_kwh > ENERGY_TOLERANCE_KWH:
+            useful_kwh = np.clip(useful_kwh, None, missing_kwh)
         # What costs the same to a hundredth of a percent is the same: then the raise that adds no period comes first.
         price = np.round(paid[steps] / useful_kwh[steps], PRICE_DECIMALS)
         for step in steps[np.lexsort((_added_periods(level)[steps], price))]:
@@ -139,6 +149,10 @@ class Quantiser:
         on = np.flatnonzero((self._level[row] > 0) & (energy > 0) & (price > 0))
         for step in on[np.argsort(-price[on], kind="stable")].tolist():
             spare_kwh = float(self._delivered_kwh[row] - self._target_kwh[row]) + ENERGY_TOLERANCE_KWH
+            for late in self._late.of(row):
+                if late.energy[step] > 0:
+                    kept_kwh = ENERGY_TOLERANCE_KWH - late.missing_kwh(self._power_kw[row])
+                    spare_kwh = min(spare_kwh, kept_kwh * float(energy[step] / late.energy[step]))
             if spare_kwh <= ENERGY_TOLERANCE_KWH:
                 return
             level = int(self._level[row, step])
@@ -183,6 +197,7 @@ class Quantiser:
         for weight, slack in zip(self._weights[:, rows], self._slack, strict=True):
             takes &= weight[:, None] * up_kw <= slack
         takes[:, top] = False
+        takes &= self._late.may_move(rows, top)
         price = problem.import_price_per_kwh
         dearer = np.where(takes, down_kw[:, None] * (price - price[top]), np.inf)
         place, step = np.unravel_index(int(np.argmin(dearer)), dearer.shape)
@@ -198,7 +213,7 @@ class Quantiser:
         power_kw = self._levels.kw[row, self._level[row, step]]
         added_kw = float(power_kw - before_kw)
         self._power_kw[row, step] = power_kw
-        self._drawn_kw[step] += self._problem.present[row, step] * added_kw
+        self._drawn_kw[step] += self._problem.paid_present[row, step] * added_kw
         self._delivered_kwh[row] += self._energy[row, step] * added_kw
         self._slack[:, step] -= self._weights[:, row] * added_kw
         if self._problem.security is not None and self._charger_kw is not None:

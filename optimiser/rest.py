@@ -8,7 +8,7 @@ from datetime import datetime
 
 import numpy as np
 
-from optimiser.accounting import preconditioned_kwh
+from optimiser.accounting import is_allowance, preconditioned_kwh
 from optimiser.depot import Depot
 from optimiser.expected import Expected, Place, soc_percent_at
 from optimiser.horizon import FloatArray
@@ -59,7 +59,7 @@ class Rest:
         first: int,
         surely_kw: Mapping[Place, FloatArray],
     ) -> None:
-        self.first = first
+        self.first, self._depot = first, depot
         self.rows = [row for row, one in enumerate(visits) if one.visit.departure > start]
         self.visits = [visits[row] for row in self.rows]
         self.night = replace(
@@ -149,6 +149,8 @@ class Rest:
         charged_kwh = np.cumsum(problem.energy_per_kw() * self.planned_kw, axis=1)
         room_kwh = problem.battery_room_kwh[:, None] + problem.consumed_kwh
         over: BoolArray = np.array((charged_kwh > room_kwh + 1e-6).any(axis=1))
+        # Who may still come emptier is allowed more than fits if it comes as expected.
+        over &= ~np.array([is_allowance(self._depot, visit) for visit in self.night.visits], dtype=np.bool_)
         for row in range(problem.visits):
             over[row] |= bool(self._above_curve(row, self.planned_kw[row]).any())
         return frozenset(np.flatnonzero(over).tolist()) & self.movable
@@ -209,9 +211,16 @@ class Rest:
 
 
 def _visit_from(depot: Depot, night: Night, one: Expected, *, now: datetime, start: datetime) -> Visit:
-    """A visit with its SoC at the start of the rest, or at its arrival where that is later."""
+    """A visit with its SoC at the start of the rest, or at its arrival where that is later.
+
+    Who is there is not uncertain any more, but for a SoC that nobody knows.
+    """
+    is_there = one.live is not None
+    is_known = one.live is not None and one.live.soc_percent is not None
     return replace(
         one.visit,
+        arrival_sd_minutes=0.0 if is_there else one.visit.arrival_sd_minutes,
+        arrival_soc_sd_percent=0.0 if is_known else one.visit.arrival_soc_sd_percent,
         arrival=max(one.visit.arrival, start),
         arrival_soc_percent=soc_percent_at(depot, one, night.horizon, now=now, at=start),
         precondition_kwh=one.visit.precondition_kwh - preconditioned_kwh(depot, one.visit, start),

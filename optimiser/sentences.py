@@ -15,6 +15,7 @@ from optimiser.horizon import Horizon
 from optimiser.plan import Plan
 from optimiser.planned import PlannedVisit
 from optimiser.tariff import ALL_HOURS
+from optimiser.units import floor_to_step
 
 NAMED_AT_MOST = 5
 """Vehicles a sentence names before it says how many more there are."""
@@ -46,7 +47,7 @@ def headlines(plan: Plan) -> tuple[Headline, ...]:
 
     What plug-and-charge would have done is told from ``plan.baseline``, where that is filled.
     """
-    return (readiness(plan), cost(plan), peak(plan))
+    return (readiness(plan), *sureness(plan), cost(plan), peak(plan))
 
 
 def readiness(plan: Plan) -> Headline:
@@ -62,6 +63,27 @@ def readiness(plan: Plan) -> Headline:
     more = f" and {len(short) - NAMED_AT_MOST} more" if len(short) > NAMED_AT_MOST else ""
     are = "is" if len(short) == 1 else "are"
     return Headline(text=f"{len(short)} of {count} departures {are} short: {named}{more}.", is_good=False)
+
+
+def sureness(plan: Plan) -> tuple[Headline, ...]:
+    """How sure the departures are, measured on nights drawn afresh; nothing where arrivals are not uncertain."""
+    sure = plan.assurance
+    if sure is None:
+        return ()
+    least = [visit for visit in plan.by_sureness() if visit.readiness < sure.target][:NAMED_AT_MOST]
+    named = ", ".join(f"{visit.vehicle_id} ({percent(visit.readiness)})" for visit in least)
+    text = (
+        f"With the spread of their arrivals {percent(sure.readiness)} of departures leave ready, asked for are "
+        f"{percent(sure.target)}; everybody does on {percent(sure.all_ready)} of nights. Measured on "
+        f"{sure.nights:,} nights drawn afresh, whose energy costs {money(sure.energy_cost, plan.cost.currency)} in the mean."
+        f"{f' Least sure: {named}.' if named else ''}"
+    )
+    return (Headline(text=text, is_good=sure.is_held(len(plan.visits))),)
+
+
+def percent(share: float) -> str:
+    """A share in percent, cut down to tenths: what is not quite all is never said to be all."""
+    return f"{floor_to_step(100.0 * share, 0.1):.10g} %"
 
 
 def cost(plan: Plan) -> Headline:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 LIMIT_SLACK_KW = 1e-3
 """A watt: what the rounding of a thousand powers in a plan may add up to is no passing of a limit. [kW]"""
@@ -14,6 +16,19 @@ class Series:
 
     limit_kw: tuple[float, ...] | None
     charging_kw: tuple[float, ...]
+
+    def to_document(self) -> dict[str, Any]:
+        """Both as lists, as they stand in a plan's document."""
+        limit = None if self.limit_kw is None else list(self.limit_kw)
+        return {"limit_kw": limit, "charging_kw": list(self.charging_kw)}
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> Series:
+        """That of a plan's document. Raises :class:`KeyError` and :class:`TypeError` for any other."""
+        limit = document["limit_kw"]
+        return cls(
+            limit_kw=None if limit is None else tuple(limit), charging_kw=tuple(document["charging_kw"])
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

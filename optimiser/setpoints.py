@@ -65,7 +65,8 @@ def set_points(
     for rounds in DIVES:
         if search.loss() > GOOD_ENOUGH:
             search.dive(rounds)
-    if branching and powers <= BRANCH_UP_TO_POWERS:
+    # What an uncertain night will cost is not known so well that branch and bound would be worth its time.
+    if branching and problem.cover is None and powers <= BRANCH_UP_TO_POWERS:
         if search.loss() > GOOD_ENOUGH:
             search.branch(_with_neighbours(optimum.power_kw > 0))
         if search.loss() > BAD_ENOUGH:
@@ -192,7 +193,7 @@ def _lifted(
     limits = np.array([capacity.limit for capacity in problem.capacities])
     lowest_kwh = problem.energy_per_kw() * levels.lowest_kw[:, None]
     left = limits - weights @ np.where(on, levels.lowest_kw[:, None], 0.0)
-    room_kwh = problem.room_kwh - np.where(on, lowest_kwh, 0.0).sum(axis=1)
+    room_kwh = problem.most_kwh - np.where(on, lowest_kwh, 0.0).sum(axis=1)
     rows, steps = np.nonzero(liftable & ~on)
     added = np.zeros(problem.visits, dtype=np.int64)
     wish = wished_kw[rows, steps] / levels.lowest_kw[rows]

@@ -149,14 +149,17 @@ def _energy(facts: Facts) -> Iterator[str]:
 
 
 def _full(facts: Facts) -> Iterator[str]:
-    """Never above a full battery: at the end of no step, and not at the instant when preconditioning begins."""
+    """Never above a full battery: at the end of no step, and not at the instant when preconditioning begins.
+
+    Who may come emptier than written is allowed more than that, and stops by itself.
+    """
     room_kwh = facts.battery_kwh * (100.0 - facts.arrival_soc_percent) / 100.0
     before_s = np.maximum(np.minimum(facts.until_s, facts.begins_s[:, None]) - facts.since_s, 0.0)
     before_kwh = (facts.battery_kw * before_s / 3600.0).sum(axis=1)
     instants_s = np.column_stack([facts.until_s, facts.begins_s])
     by_then_kwh = np.column_stack([facts.charged_kwh, before_kwh])
     most_kwh = np.column_stack([room_kwh[:, None] + facts.taken_kwh, room_kwh])
-    over = by_then_kwh > most_kwh + ENERGY_TOLERANCE_KWH
+    over = (by_then_kwh > most_kwh + ENERGY_TOLERANCE_KWH) & ~facts.may_differ[:, None]
     for row in np.flatnonzero(over.any(axis=1)).tolist():
         first = np.where(over[row], instants_s[row], np.inf).argmin()
         charged = f"{facts.vehicles[row].id} is charged {by_then_kwh[row, first]:.3f} kWh"
@@ -168,7 +171,8 @@ def _charge_curve(facts: Facts) -> Iterator[str]:
     """At most what the vehicle takes at the SoC that it has at the end of each step, preconditioning deducted."""
     rows_of: dict[ChargeCurve, list[int]] = {}
     for row, vehicle in enumerate(facts.vehicles):
-        if vehicle.charge_curve is not None:
+        # Who may come emptier is allowed more than it takes as written, and takes less by itself.
+        if vehicle.charge_curve is not None and not facts.may_differ[row]:
             rows_of.setdefault(vehicle.charge_curve, []).append(row)
     for curve, rows in rows_of.items():
         kept_kwh = facts.charged_kwh[rows] - facts.taken_kwh[rows]
@@ -215,7 +219,7 @@ def _money(facts: Facts) -> Iterator[str]:
 def _energy_cost(facts: Facts) -> float:
     """Money for what is drawn; what the roof gives beyond the base load costs its export price."""
     night = facts.night
-    drawn_kwh = (facts.power_kw * facts.presence_h).sum(axis=0)
+    drawn_kwh = facts.drawn_kwh.sum(axis=0)
     surplus_kw = np.maximum(0.0, night.pv_kw - night.base_load_kw)
     unsold_kwh = np.minimum(drawn_kwh, surplus_kw * facts.plan.horizon.step_s / 3600.0)
     bought = night.import_price_per_kwh * (drawn_kwh - unsold_kwh)

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from optimiser.depot import Connector, Depot, Vehicle, power_range
+from optimiser.draws import is_uncertain
 from optimiser.inputs.visits import ReadVisit, shown_local
 from optimiser.night import Night
 
@@ -41,8 +42,10 @@ def oddities(depot: Depot, night: Night, visits: Sequence[ReadVisit], *, prices:
     yield from (f"{prices}: {text}" for text in _of_prices(depot, night))
     yield from _of_series(depot, night)
     yield from (f"depot.yaml: {text}" for text in _of_depot(depot))
-    if depot.policy.readiness is not None:
-        yield "depot.yaml policy.readiness: not planned with yet"
+    if depot.policy.readiness is None and any(is_uncertain(read.visit) for read in visits):
+        yield (
+            "depot.yaml: without policy.readiness arrivals are planned as written, whatever spread visits.csv gives them"
+        )
 
 
 def _of_visit(depot: Depot, night: Night, read: ReadVisit) -> Iterator[str]:
@@ -68,9 +71,6 @@ def _of_visit(depot: Depot, night: Night, read: ReadVisit) -> Iterator[str]:
             f"{visit.vehicle_id} is preconditioned with {visit.precondition_kwh:g} kWh, more than its battery of "
             f"{vehicle.battery_kwh:g} kWh holds"
         )
-    for column in ("arrival_sd_minutes", "arrival_soc_sd_percent"):
-        if getattr(read.cells, column):
-            yield f"{column} is not planned with yet"
 
 
 def _of_prices(depot: Depot, night: Night) -> Iterator[str]:

@@ -3,6 +3,7 @@
 For visits v and steps t of Δ hours, grid-side power p[v,t] ≥ 0, shortfall s[v] ≥ 0, energy to spare o[v] ≥ 0:
 
     energy     Σ_t η Δ share p[v,t] + s[v] − o[v] = need[v],   o[v] ≤ room to a full battery − need[v]
+    late       Σ_t η Δ share[r,t] p[v,t] + s[v] ≥ need[r], for each late arrival r of v that is to be covered
     power      p[v,t] ≤ the smaller of connector and vehicle, no p where the vehicle is not there
     full       Σ_{u≤t} η Δ share p[v,u] ≤ room + what preconditioning has consumed until t
     taper      η p[v,t] ≤ a + m · energy in the battery after step t, for each sloped piece of its charge curve
@@ -64,15 +65,17 @@ class NightModel:
         self._money: dict[int, float] = {}
         self.places = np.nonzero(problem.drawable)
         self._energy_per_kw = problem.energy_per_kw()
+        self._energy_per_full_kw = problem.efficiency * problem.step_h
         highest = problem.max_kw[self.places[0]].tolist()
         self.powers = self._columns("power", highest)
         self.shortfalls = self._columns("shortfall", problem.need_kwh.tolist())
-        self.spares = self._columns("spare", (problem.room_kwh - problem.need_kwh).clip(0.0).tolist())
+        self.spares = self._columns("spare", (problem.most_kwh - problem.need_kwh).clip(0.0).tolist())
         # The powers of a visit are neighbours, from its first step to its last.
         edges = np.searchsorted(self.places[0], np.arange(problem.visits + 1))
         self._of_visit = [range(*pair) for pair in pairwise(edges.tolist())]
         self._add_harm()
         self._add_energy()
+        self._add_late()
         self._add_full()
         self._add_taper()
         groups, weights = like_visits(problem)
@@ -134,6 +137,32 @@ class NightModel:
         ]
         self._add("energy", rows, lambda problem: problem.need_kwh, equal=True)
         self.energy_rows = self.families[-1].rows
+
+    def _add_late(self) -> None:
+        """What a visit is allowed after each late arrival, from the latest on: each is the one before and a little more."""
+        cover = self.problem.cover
+        if cover is None:
+            return
+        after = self._columns("after", [None] * len(cover.visit))
+        chain, late = [], []
+        for row, (visit, column) in enumerate(zip(cover.visit.tolist(), after.tolist(), strict=True)):
+            is_next = row > 0 and cover.visit[row - 1] == visit
+            more = cover.present[row] - (cover.present[row - 1] if is_next else 0.0)
+            terms = self._visit_terms(visit, -self._energy_per_full_kw[visit] * more)
+            terms[self.variables[column]] = 1.0
+            if is_next:
+                terms[self.variables[column - 1]] = -1.0
+            chain.append(terms)
+            late.append({self.variables[column]: -1.0, self.variables[self.shortfalls[visit]]: -1.0})
+        self._add("after", chain, lambda _: np.zeros(len(chain)), equal=True)
+        self._add("late", late, lambda problem: -_cover_kwh(problem))
+
+    def _visit_terms(self, visit: int, factors: FloatArray) -> Terms:
+        """The powers of a visit with a factor (T,) each, where that is not 0."""
+        columns = self._of_visit[visit]
+        steps = self.places[1][columns.start : columns.stop]
+        pairs = zip(columns, factors[steps].tolist(), strict=True)
+        return {self.variables[column]: factor for column, factor in pairs if factor}
 
     def _add_full(self) -> None:
         """A battery that is preconditioned at the end has no room before for what that will consume."""
@@ -249,7 +278,7 @@ class NightModel:
         dear_roof = (problem.export_price_per_kwh > problem.import_price_per_kwh) & (problem.surplus_kw > 0)
         price = np.where(dear_roof, self._mean_price(), problem.import_price_per_kwh) * problem.step_h
         rows, steps = self.places
-        absent = 1.0 - problem.present[rows, steps]
+        absent = 1.0 - problem.paid_present[rows, steps]
         for column in np.flatnonzero(absent > 0):
             self._money[int(column)] = -float(price[steps[column]] * absent[column])
         roof: list[Terms] = []
@@ -274,7 +303,7 @@ class NightModel:
         are the dear ones. No linear program can say so; the line to the last kWh is the nearest from below.
         """
         problem = self.problem
-        most_kw = np.minimum(problem.max_kw @ problem.present, problem.capacities[0].limit)
+        most_kw = np.minimum(problem.max_kw @ problem.paid_present, problem.capacities[0].limit)
         roof_kw = np.minimum(problem.surplus_kw, most_kw)
         worth = roof_kw * problem.export_price_per_kwh + (most_kw - roof_kw) * problem.import_price_per_kwh
         return np.divide(worth, most_kw, out=problem.export_price_per_kwh.copy(), where=most_kw > 0)
@@ -295,6 +324,11 @@ class NightModel:
 
         self._add(f"peak_{number}", rows, limits)
         self.peak_rows.append(self.families[-1].rows)
+
+
+def _cover_kwh(problem: Problem) -> FloatArray:
+    assert problem.cover is not None, "a night that is to be covered is aimed at with what covers it"
+    return problem.cover.need_kwh
 
 
 def like_visits(problem: Problem) -> tuple[IntArray, FloatArray]:

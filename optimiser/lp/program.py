@@ -68,9 +68,9 @@ class Priced:
 class LinearProgram:
     """The LP of a night, built once; solved, then solved again with other limits from where it stood."""
 
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: Problem, *, model: NightModel | None = None) -> None:
         self.problem = problem
-        self._model = NightModel(problem)
+        self._model = NightModel(problem) if model is None else model
         # One unit of money per kWh is brought to the order of 1: the solver's tolerances are absolute.
         dearest = float(np.abs(problem.import_price_per_kwh).max(initial=0.0))
         self._money_scale = 10.0 / max(dearest, 1e-3)
@@ -129,7 +129,7 @@ class LinearProgram:
             self._live.bound_rows(family.rows, limits if family.equal else None, limits)
         for row, (step, awake) in self._security_rows.items():
             self._bound_security(row, step, awake)
-        spare_kwh = np.clip(problem.room_kwh - problem.need_kwh, 0.0, None)
+        spare_kwh = np.clip(problem.most_kwh - problem.need_kwh, 0.0, None)
         self._live.bound_columns(self._model.spares, np.zeros_like(spare_kwh), spare_kwh)
         self._limit_shortfalls(problem.need_kwh)
         self._live.set_costs(self._costs(STEEP_TIE_SHARE) + self._penalties())
@@ -232,15 +232,10 @@ class LinearProgram:
         return costs
 
     def _penalties(self) -> FloatArray:
-        """For each column more scaled money than a kWh can cost by any means: highest price plus a peak."""
-        problem = self.problem
-        dearest = float(np.abs(problem.import_price_per_kwh).max(initial=0.0))
-        peaks = sum(demand.charge_per_kw for demand in problem.demands) / problem.step_h
-        least_priority = float(problem.priority[problem.priority > 0].min(initial=1.0))
-        weakest = float(problem.efficiency.min(initial=1.0)) * least_priority
+        """For each column more scaled money than a kWh can cost by any means."""
         penalties = np.zeros_like(self._model.money)
-        penalties[self._model.shortfalls] = problem.priority
-        penalties *= 2.0 * self._money_scale * (dearest + peaks + 1e-2) / weakest
+        penalties[self._model.shortfalls] = self.problem.priority
+        penalties *= self._money_scale * dearest_kwh(self.problem)
         return penalties
 
     def _bound_powers(self, bounds_kw: Bounds) -> None:
@@ -301,6 +296,15 @@ class LinearProgram:
             shortfall_kwh=np.clip(values[self._model.shortfalls], 0.0, None),
             money=float(self._model.money @ values),
         )
+
+
+def dearest_kwh(problem: Problem) -> float:
+    """More money than a kWh of the least priority above 0 can cost by any means: twice the highest price and a peak."""
+    dearest = float(np.abs(problem.import_price_per_kwh).max(initial=0.0))
+    peaks = sum(demand.charge_per_kw for demand in problem.demands) / problem.step_h
+    least_priority = float(problem.priority[problem.priority > 0].min(initial=1.0))
+    weakest = float(problem.efficiency.min(initial=1.0)) * least_priority
+    return 2.0 * (dearest + peaks + 1e-2) / weakest
 
 
 def _slopes(visits: int) -> FloatArray:

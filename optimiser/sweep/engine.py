@@ -11,6 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from optimiser.depot import Depot
+from optimiser.draws import AS_WRITTEN, has_spread
 from optimiser.inputs import InputError, Problem
 from optimiser.inputs.files import shown_value
 from optimiser.lp import SolverError
@@ -18,7 +19,6 @@ from optimiser.night import Night
 from optimiser.processes import workers_for
 from optimiser.sweep.cache import Cache, code_version, fingerprint, opened
 from optimiser.sweep.changes import Change, read_changes
-from optimiser.sweep.draws import AS_WRITTEN, has_spread
 from optimiser.sweep.outcome import Combination, Failure, Outcome, Work
 from optimiser.sweep.values import Values
 from optimiser.sweep.workers import WORTH_A_WORKER, Client, outcomes, outcomes_on

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from optimiser.depot import Depot
+from optimiser.draws import drawn
 from optimiser.lp import SolverError
 from optimiser.night import Night
 from optimiser.planner import plan_uncertified
 from optimiser.sweep.changes import Change, changed
-from optimiser.sweep.draws import drawn
 from optimiser.sweep.values import Value
 from optimiser.verify import PlanRefusedError
 

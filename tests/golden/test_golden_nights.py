@@ -11,10 +11,14 @@ import pytest
 
 from optimiser.baselines import plug_and_charge
 from optimiser.depot import Charger, Policy
+from optimiser.draws import Stream, draws
+from optimiser.fresh_nights import lived, ready
 from optimiser.inputs import load_folder
+from optimiser.night import Night
 from optimiser.planner import plan_night
 from optimiser.tariff import DemandWindow, Tariff
-from tests.builders import a_bus, a_dc_connector, a_depot, a_horizon, a_night, a_van, a_visit
+from tests.builders import a_bus, a_dc_connector, a_depot, a_horizon, a_night, a_van, a_visit, at
+from tests.uncertain import a_sure_depot, an_uncertain_night, asked_for, with_spread
 
 NOW = datetime(2025, 11, 10, 10, tzinfo=UTC)
 DATA = Path(__file__).parents[2] / "data"
@@ -209,3 +213,33 @@ def test_between_two_demand_windows_the_vans_draw_and_within_them_they_rest() ->
     assert max(plan.site.charging_kw[20:36]) == 0.0
     assert max(plan.site.charging_kw[72:84]) == 0.0
     assert plan.cost.demand == 0.0
+
+
+def test_the_van_that_comes_home_late_and_empty() -> None:
+    """It was to come at 17:50 with 40 %, and comes at 19:30 with 21 %: a plan that knew how sure that was has room."""
+    depot = a_sure_depot(vehicles=4, readiness=0.98)
+    tonight = an_uncertain_night(depot)
+    plans = {
+        "as written": plan_night(asked_for(depot, None), tonight, created_at=NOW),
+        "forecast": plan_night(depot, tonight, created_at=NOW),
+    }
+    late_s = (at("19:30") - tonight.horizon.start).total_seconds()
+    written = draws(as_certain(tonight), 1, stream=Stream.FRESH)
+    came = replace(
+        written,
+        arrival_s=np.full_like(written.arrival_s, late_s),
+        soc_percent=np.array([[21.0], [40], [40], [40]]),
+    )
+    ready_at_once = {
+        name: ready(tonight, lived(depot, tonight, np.array([v.power_kw for v in plan.visits]), came))[
+            :, 0
+        ].tolist()
+        for name, plan in plans.items()
+    }
+    assert ready_at_once == {"as written": [0.0, 1.0, 1.0, 1.0], "forecast": [1.0, 1.0, 1.0, 1.0]}
+    assert plans["forecast"].assurance is not None
+    assert plans["forecast"].assurance.readiness >= 0.97
+
+
+def as_certain(night: Night) -> Night:
+    return with_spread(night, arrival_sd_minutes=0.0, arrival_soc_sd_percent=0.0)

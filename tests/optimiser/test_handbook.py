@@ -10,6 +10,7 @@ import pytest
 
 import optimiser.forgetful
 import optimiser.lp.model
+import optimiser.lp.scenarios
 from dispatch.evidence import Layer, Rung, Verdict
 from optimiser.depot import Connector, Site, Vehicle
 from optimiser.night import Visit
@@ -20,14 +21,17 @@ WORDS = (FOLDER / "words.md").read_text(encoding="utf-8")
 PAGES = sorted(FOLDER.glob("*.md"))
 
 
-@pytest.mark.parametrize("module", [optimiser.lp.model, optimiser.forgetful], ids=lambda m: m.__name__)
+@pytest.mark.parametrize(
+    "module", [optimiser.lp.model, optimiser.lp.scenarios, optimiser.forgetful], ids=lambda m: m.__name__
+)
 def test_the_mathematics_is_that_of_the_code(module: object) -> None:
     blocks = re.findall(r"```text\n(.*?)```", THINKS, flags=re.DOTALL)
     assert any(block.strip() in str(module.__doc__) for block in blocks)
 
 
 def test_every_symbol_of_the_mathematics_is_explained() -> None:
-    symbols = re.findall(r"\b([a-z]+)\[", str(optimiser.lp.model.__doc__))
+    written = f"{optimiser.lp.model.__doc__}{optimiser.lp.scenarios.__doc__}"
+    symbols = re.findall(r"\b([a-zA-Z]+)\[", written)
     assert symbols
     rows = WORDS.split("## Symbols")[1].split("## The depot")[0]
     missing = {s for s in symbols if f"{s}[" not in rows and s not in {"bought", "unsold"}}

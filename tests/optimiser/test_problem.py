@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from optimiser.depot import ChargeCurve, Charger, Feeder
-from optimiser.problem import build_problem, concave_points
+from optimiser.problem import build_problem
+from optimiser.taper import concave_points
 from tests.builders import a_bus, a_dc_connector, a_depot, a_night, a_van, a_visit, an_ac_connector, at
 
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from optimiser.assurance import Assurance
 from optimiser.baselines import compare, plug_and_charge
 from optimiser.cost import PaidPeak
 from optimiser.plan import Plan
@@ -19,6 +20,7 @@ from optimiser.sentences import (
     readiness,
     rule_decisions,
     status,
+    sureness,
     tariff_classes,
     window_peaks,
 )
@@ -274,3 +276,23 @@ def test_rules_are_told_with_what_they_decided_of_whom() -> None:
 
 def test_without_rules_nothing_is_told_of_them() -> None:
     assert rule_decisions(a_plan()) == ()
+
+
+def test_how_sure_the_departures_are_is_said_with_how_it_was_measured() -> None:
+    plan = a_plan(vehicles=2)
+    sure, unsure = (
+        replace(visit, readiness=share) for visit, share in zip(plan.visits, (0.999, 0.92), strict=True)
+    )
+    assurance = Assurance(target=0.98, nights=1000, readiness=0.9596, all_ready=0.9199, energy_cost=40.0)
+    measured = replace(plan, visits=(sure, unsure), assurance=assurance)
+
+    (headline,) = sureness(measured)
+
+    assert headline.text == (
+        "With the spread of their arrivals 95.9 % of departures leave ready, asked for are 98 %; everybody does on "
+        "91.9 % of nights. Measured on 1,000 nights drawn afresh, whose energy costs 40.00 EUR in the mean. "
+        "Least sure: V2 (92 %)."
+    )
+    assert not headline.is_good
+    assert headline in headlines(measured)
+    assert sureness(plan) == ()

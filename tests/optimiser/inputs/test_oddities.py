@@ -34,20 +34,17 @@ def test_an_arrival_before_the_night_is_planned_from_its_start(tmp_path: Path) -
     assert "planned from its start 2025-11-10T12:00+01:00" in warning
 
 
-def test_columns_and_keys_that_are_not_planned_with_yet_are_told(tmp_path: Path) -> None:
+def test_a_spread_of_arrivals_is_told_to_be_without_effect_where_no_readiness_is_asked_for(
+    tmp_path: Path,
+) -> None:
     visits = (
         f"{VISITS_CSV.splitlines()[0]},arrival_sd_minutes,arrival_soc_sd_percent,precondition_kwh\n"
         "van1,CP01,1,2025-11-10T17:50,30,2025-11-11T06:30,90,2,10,5,0\n"
     )
-    warnings = warnings_of(
-        tmp_path, ("depot.yaml", "tick_minutes: 15", "readiness: 0.9"), **{VISITS_PATH: visits}
-    )
-    assert [warning.rpartition(": ")[2] for warning in warnings] == [
-        "arrival_sd_minutes is not planned with yet",
-        "arrival_soc_sd_percent is not planned with yet",
-        "not planned with yet",
-    ]
-    assert "policy.readiness" in warnings[2]
+    (warning,) = warnings_of(tmp_path, **{VISITS_PATH: visits})
+    asked = ("depot.yaml", "tick_minutes: 15", "readiness: 0.9")
+    assert "without policy.readiness arrivals are planned as written" in warning
+    assert warnings_of(tmp_path, asked, **{VISITS_PATH: visits}) == ()
 
 
 def test_a_vehicle_that_cannot_charge_where_it_stands_is_told_and_not_refused(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from optimiser.sweep.draws import AS_WRITTEN, drawn, has_spread
+from optimiser.draws import AS_WRITTEN, drawn, has_spread
 from tests.builders import NIGHT, a_depot, a_night, a_visit, at
 from tests.optimiser.sweep.sweep_builders import a_spread_night
 
