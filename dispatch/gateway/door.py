@@ -20,7 +20,7 @@ from dispatch.events import SecurityNoticed
 from dispatch.gateway.desk import Surroundings
 from dispatch.gateway.doorman import Doorman, Shown
 from dispatch.gateway.limits import ALARMS, BYTES_PER_FRAME, FRAMES, SOCKETS, UNKNOWN, Bucket, Buckets
-from dispatch.gateway.session import Session
+from dispatch.gateway.session import Crashed, Session
 from dispatch.tls import common_name, organization
 
 log = logging.getLogger(__name__)
@@ -82,13 +82,15 @@ class Door:
     """The endpoint of one gateway; ``known`` are the depot's chargers, ``sessions`` those that are inside.
 
     ``proof_of_life_s`` is how long a socket may take to answer a ping when another of the same charger comes; None:
-    nobody asks, and the newest one wins.
+    nobody asks, and the newest one wins. ``crashed`` is told by what a session has ended that ended by an error of
+    its own; that closes its socket.
     """
 
     surroundings: Surroundings
     doorman: Doorman
     known: frozenset[str]
     proof_of_life_s: float | None
+    crashed: Crashed = field(default=lambda _charger_id, _error: None)
     sessions: dict[str, Session] = field(default_factory=dict)
     _sockets: dict[str, ServerConnection] = field(default_factory=dict)
     _comings: Buckets = field(default_factory=lambda: Buckets(SOCKETS))
@@ -173,6 +175,9 @@ class Door:
         self.sessions[charger_id], self._sockets[charger_id] = session, socket
         try:
             await session.run(replaces=older)
+        except Exception as error:
+            self.crashed(charger_id, error)
+            raise
         finally:
             if self.sessions.get(charger_id) is session:
                 del self.sessions[charger_id], self._sockets[charger_id]

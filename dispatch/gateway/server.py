@@ -25,6 +25,7 @@ from dispatch.gateway.doorman import Doorman
 from dispatch.gateway.limits import UNKNOWN, Bucket
 from dispatch.gateway.live import Clock, LiveDepot
 from dispatch.gateway.reinstall import Reinstaller, reinstalling
+from dispatch.gateway.session import Crashed
 from dispatch.gateway.settings import Entrance
 from dispatch.gateway.sockets import SocketStations
 from dispatch.journal import Journal
@@ -119,10 +120,11 @@ async def accepting(
     call_timeout_s: float = CALL_TIMEOUT_S,
     ping_s: float | None = PING_S,
     proof_of_life_s: float = PROOF_OF_LIFE_S,
+    crashed: Crashed = lambda _charger_id, _error: None,
 ) -> AsyncIterator[Doors]:
     """The endpoint alone, for as long as the block lasts; ``ping_s`` None: sockets are not tried.
 
-    Without an entrance chargers come in by loopback and show nothing.
+    Without an entrance chargers come in by loopback and show nothing. ``crashed``: see :class:`Door`.
     """
     if entrance is None:
         entrance = Entrance(listen=ANY_PORT, api=ANY_PORT)
@@ -137,6 +139,7 @@ async def accepting(
         doorman=doorman,
         known=frozenset(charger.id for charger in depot.chargers),
         proof_of_life_s=None if ping_s is None else proof_of_life_s,
+        crashed=crashed,
     )
     stations = SocketStations(sessions=door.sessions, live_depot=live, clock=clock)
     with closing(doorman):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -28,6 +28,9 @@ log = logging.getLogger(__name__)
 
 LONGEST_ACTION = 64
 """Characters of an action's name that are written into the log; the longest that OCPP knows has 33."""
+
+Crashed = Callable[[str, BaseException], None]
+"""Who is told that the session of a charger has ended by an error of its own."""
 
 
 class Session:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import math
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from dispatch.journal import Journal
+from dispatch.lease import this_process
 from dispatch.overnight import tick
 from dispatch.overnight.base_load import SiteWatch
 from dispatch.overnight.loop import Loop, Pace
@@ -14,10 +16,15 @@ from dispatch.rehearsal.crashes import last_words
 from dispatch.rehearsal.happened import Told
 from dispatch.rehearsal.reach import ReachableStations
 from dispatch.rehearsal.scene import Scene
+from dispatch.store.leases import Leases, Writer
 from optimiser.plan import Plan
 
 START_S = 1.0
 """How long after everything else the dispatcher begins: what happens on a full minute has happened before it. [s]"""
+
+
+LASTING = timedelta(days=3)
+"""How long its lease lasts: no night is longer, and nothing in it waits for a lease to run out."""
 
 
 class Cron:
@@ -33,11 +40,13 @@ class Cron:
         self.crashes: list[str] = []
         self._scene, self._first_plan, self._begin = scene, plan, begin
         self._journal = journal
+        self._leased: Journal | None = None
         self._plan: Plan | None = plan
         self._ticking: asyncio.Task[object] | None = None
 
     def kill(self) -> None:
-        """End the tick that is under way, if there is one, wherever it is."""
+        """End the dispatcher with the tick that is under way, wherever it is: the next one takes a newer lease."""
+        self._leased = None
         if self._ticking is not None:
             self._ticking.cancel()
 
@@ -64,12 +73,24 @@ class Cron:
         night = next(night for since, night in reversed(scene.told) if since <= now)
         # What a tick says at its end is what it has stored; one that has ended before may have stored a plan as well.
         plan, self._plan = self._plan or self._journal.latest_plan(night.date) or self._first_plan, None
+        self._leased = self._leased or self._under_a_lease()
         report = await tick(
-            scene.depot, night, plan, journal=self._journal, stations=self.stations, looks_anew=False
+            scene.depot, night, plan, journal=self._leased, stations=self.stations, looks_anew=False
         )
         short = frozenset(visit.vehicle_id for visit in report.plan.visits if not visit.is_ready)
         self.told.append(Told(at=now, short=short, sent=report.sent))
         self._plan, self._ticking = report.plan, None
+
+    def _under_a_lease(self) -> Journal:
+        """The journal for a dispatcher that begins; the one before it was killed and has given nothing back."""
+        leases = Leases(engine=self._journal.engine)
+        lease = leases.take(
+            this_process(Writer.DISPATCHER, "depot rehearse"),
+            now=self._now(),
+            lasting=LASTING,
+            is_gone=lambda _: True,
+        )
+        return replace(self._journal, lease_token=lease.token)
 
     def _now(self) -> datetime:
         return self._begin + timedelta(seconds=asyncio.get_running_loop().time())

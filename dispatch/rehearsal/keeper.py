@@ -18,6 +18,7 @@ from dispatch.gateway.live import LiveDepot
 from dispatch.gateway.session import Session
 from dispatch.gateway.sockets import SocketStations
 from dispatch.journal import Journal
+from dispatch.rehearsal.crashes import last_words
 from dispatch.rehearsal.lines import Lines, OpenLine, memory_lines, socket_lines
 from dispatch.rehearsal.reach import Holder, ReachableStations
 from dispatch.store.entries import Entry
@@ -126,7 +127,12 @@ class Keeper:
     async def _on_sockets(self, journal: MortalJournal) -> AsyncIterator[_Gateway]:
         # Without passwords: they are hashed in threads, for which virtual time does not wait.
         async with accepting(
-            self._depot, journal, clock=self._clock, call_timeout_s=CALL_TIMEOUT_S, ping_s=None
+            self._depot,
+            journal,
+            clock=self._clock,
+            call_timeout_s=CALL_TIMEOUT_S,
+            ping_s=None,
+            crashed=self._crashed,
         ) as doors:
             yield _Gateway(open_line=socket_lines(doors.ocpp), stations=doors.stations, journal=journal)
 
@@ -139,8 +145,11 @@ class Keeper:
         sessions: dict[str, Session] = {}
         async with asyncio.TaskGroup() as tasks:
             yield _Gateway(
-                open_line=memory_lines(around, sessions, tasks, on_crash=self.crashes.append),
+                open_line=memory_lines(around, sessions, tasks, crashed=self._crashed),
                 stations=SocketStations(sessions=sessions, live_depot=live, clock=self._clock),
                 journal=journal,
             )
             live.close()
+
+    def _crashed(self, charger_id: str, error: BaseException) -> None:
+        self.crashes.append(f"the gateway, serving {charger_id}: {last_words(error)}")

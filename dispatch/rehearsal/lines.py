@@ -16,8 +16,7 @@ from websockets.typing import Subprotocol
 from dispatch.address import Address
 from dispatch.dialects import SUBPROTOCOLS
 from dispatch.gateway.desk import Surroundings
-from dispatch.gateway.session import Session
-from dispatch.rehearsal.crashes import last_words
+from dispatch.gateway.session import Crashed, Session
 from dispatch.simulator.charge_point import Dial, Line, websocket_dial
 from dispatch.simulator.machine import Machine
 
@@ -138,11 +137,11 @@ def memory_lines(
     sessions: dict[str, Session],
     tasks: asyncio.TaskGroup,
     *,
-    on_crash: Callable[[str], None],
+    crashed: Crashed,
 ) -> OpenLine:
     """Lines in memory to sessions of the gateway, which run in ``tasks``.
 
-    A session that ends by an error of its own closes its line, as a WebSocket's would, and tells ``on_crash``.
+    A session that ends by an error of its own closes its line, as a WebSocket's would, and tells ``crashed``.
     """
 
     async def serve(charger_id: str, line: MemoryLine) -> None:
@@ -160,7 +159,7 @@ def memory_lines(
                 del sessions[charger_id]
         error = None if running.cancelled() else running.exception()
         if error is not None:
-            on_crash(f"the gateway, serving {charger_id}: {last_words(error)}")
+            crashed(charger_id, error)
 
     def of(machine: Machine) -> Dial:
         @asynccontextmanager

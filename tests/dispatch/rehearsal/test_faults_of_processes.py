@@ -8,13 +8,17 @@ from typing import Any
 
 import pytest
 
+from dispatch.journal import open_journal
 from dispatch.ocpp16.speaker import Speaker16
+from dispatch.rehearsal.applied import scene_of
 from dispatch.rehearsal.faults import DispatcherDies, Fault, GatewayDies, load_faults
 from dispatch.rehearsal.happened import Happened
 from dispatch.rehearsal.keeper import Gear
+from dispatch.rehearsal.night import play
 from dispatch.rehearsal.verdict import judge
+from dispatch.store.leases import Leases, Writer
 from tests.builders import at
-from tests.dispatch.rehearsal.rehearsal_builders import played
+from tests.dispatch.rehearsal.rehearsal_builders import a_planned_night, played
 
 
 def read(line: str, folder: Path) -> Fault:
@@ -81,8 +85,9 @@ def test_a_crash_is_told_with_its_words_and_the_night_goes_on(monkeypatch: pytes
     assert "crash" in judge(happened).broken
 
 
+@pytest.mark.parametrize("gear", ["memory", "sockets"])
 def test_a_session_that_crashes_is_told_and_its_charger_connects_anew(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, gear: Gear
 ) -> None:
     meter_values, defects = Speaker16._meter_values, [ValueError("a defect")]
 
@@ -93,8 +98,21 @@ def test_a_session_that_crashes_is_told_and_its_charger_connects_anew(
 
     with monkeypatch.context() as patched:
         patched.setattr(Speaker16, "_meter_values", crashes_once)
-        happened = played()
+        happened = played(gear=gear)
     (crash,) = happened.crashes
     assert crash.startswith("the gateway, serving CP")
     assert "ValueError: a defect" in crash
     assert judge(happened).broken == {"crash"}
+
+
+def test_every_dispatcher_of_a_night_writes_under_a_lease_of_its_own(tmp_path: Path) -> None:
+    store = f"sqlite:///{tmp_path / 'night.db'}"
+    depot, night, plan = a_planned_night()
+    play(scene_of(depot, night, [DispatcherDies(at=time(17), request=1)]), plan, gear="memory", store=store)
+    journal = open_journal(store, tmp_path)
+    try:
+        newest = Leases(engine=journal.engine).newest()
+    finally:
+        journal.close()
+    assert newest is not None
+    assert (newest.token, newest.holder.writer) == (2, Writer.DISPATCHER)
