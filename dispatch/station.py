@@ -237,8 +237,10 @@ class ChargerState(Value):
 
     def connector(self, connector_id: int) -> ConnectorState:
         """The state of a connector; an empty one if nothing is known of it."""
-        found = (state for state in self.connectors if state.connector_id == connector_id)
-        return next(found, ConnectorState(connector_id=connector_id))
+        for state in self.connectors:
+            if state.connector_id == connector_id:
+                return state
+        return ConnectorState(connector_id=connector_id)
 
 
 class LiveState(Value):
@@ -255,8 +257,10 @@ class LiveState(Value):
 
     def charger(self, charger_id: str) -> ChargerState:
         """The state of a charger; an absent one if it was never seen."""
-        found = (state for state in self.chargers if state.charger_id == charger_id)
-        return next(found, ChargerState(charger_id=charger_id))
+        for state in self.chargers:
+            if state.charger_id == charger_id:
+                return state
+        return ChargerState(charger_id=charger_id)
 
 
 class StationsUnreachableError(ConnectionError):

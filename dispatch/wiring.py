@@ -24,6 +24,8 @@ from optimiser.units import current_a_from_kw, floor_to_step, kw_from_current_a
 Measure = Literal["kw", "a"]
 KEPT = 8192
 """Stacks of which is remembered what they let a connector draw."""
+DRAWN_KEPT = 2048
+"""Of those, how often it is remembered what that is at the instants of a decision."""
 SLACK = 1e-6
 """What counts as floating-point noise in a sum of kW or A."""
 
@@ -183,6 +185,7 @@ def _ticks(instants: tuple[datetime, ...]) -> npt.NDArray[np.int64]:
     return np.array([(instant - ORIGIN) // tick for instant in instants], dtype=np.int64)
 
 
+@kept(DRAWN_KEPT)
 def _drawn(through: Timeline, wiring: Wiring, moments: npt.NDArray[np.int64]) -> Exposure:
     """What may be drawn under a timeline's limits."""
     table = _table(through, wiring.connector, wiring.voltage_v, wiring.vehicle_phases)

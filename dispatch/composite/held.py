@@ -156,21 +156,25 @@ def _edges(profile: StationProfile, since: datetime | None) -> set[datetime]:
 
 def equivalent(one: StationProfile, other: StationProfile, *, since: datetime) -> bool:
     """Whether two profiles say the same in the same place from an instant on, whatever they said before."""
-
-    def place(profile: StationProfile) -> tuple[object, ...]:
-        return (
-            profile.profile_id,
-            profile.connector_id,
-            profile.purpose,
-            profile.stack_level,
-            profile.kind,
-            profile.transaction_id,
-        )
+    if one is other:
+        return True
+    if one.profile_id != other.profile_id or _place(one) != _place(other):
+        return False
 
     def steps(profile: StationProfile) -> tuple[Segment, ...]:
         return effective((profile,), transaction_id=profile.transaction_id, start=since)
 
-    return place(one) == place(other) and (_is_same(one, other) or steps(one) == steps(other))
+    return _is_same(one, other) or steps(one) == steps(other)
+
+
+def _place(profile: StationProfile) -> tuple[object, ...]:
+    return (
+        profile.connector_id,
+        profile.purpose,
+        profile.stack_level,
+        profile.kind,
+        profile.transaction_id,
+    )
 
 
 @kept(KEPT)

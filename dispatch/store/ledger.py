@@ -25,6 +25,8 @@ REFUSALS_COUNT = timedelta(hours=23)
 """How much longer ago than everything else refusals are of interest: a night."""
 PROFILES_KEPT = 8192
 """Profiles that are not read anew when a later tick comes upon them: three on each of 2,500 connectors."""
+COMMANDS_KEPT = 8192
+"""Commands, likewise."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,8 +151,14 @@ def _profile(document: str) -> StationProfile:
 def _by_charger(rows: Iterable[sa.Row[Any]]) -> Mapping[str, Sequence[Command]]:
     found: defaultdict[str, list[Command]] = defaultdict(list)
     for row in rows:
-        found[row.charger_id].append(command_of(row))
+        found[row.charger_id].append(_command(row))
     return found
+
+
+@lru_cache(maxsize=COMMANDS_KEPT)
+def _command(row: sa.Row[Any]) -> Command:
+    """Rows are read again in every tick, and most of them say the same: a row is equal where all of its values are."""
+    return command_of(row)
 
 
 def _seen_by(rows: Iterable[sa.Row[Any]]) -> dict[tuple[str, int], Seen]:
