@@ -19,6 +19,7 @@ from dispatch.kept import Recent, kept
 from dispatch.layers import Target
 from dispatch.occupants import occupants, wirings, with_overrides, with_telematics
 from dispatch.overnight.burdens import Burdens, asleep, burdens_of, known_to_fail
+from dispatch.overnight.energy import with_metered_energy
 from dispatch.overnight.facts import Facts, gather, looked
 from dispatch.overnight.looking import is_time_to_look, look, look_last, silent_chargers
 from dispatch.overnight.metering import distrust_overdrawn, metered, with_socs
@@ -61,7 +62,7 @@ async def tick(
     live = await stations.live()
     ledger = ledger_at(journal, live.now, away=_away(depot, live))
     live = await with_socs(live, stations, silent=silent_chargers(live, ledger))
-    by_now = _by_now(depot, plan, live, ledger)
+    by_now = _by_now(depot, night, plan, live, ledger)
     base = journal.base_plan(plan.night) or plan
     facts = looked(depot, night, plan, base, by_now)
     around = surroundings(depot, facts, journal=journal, stations=stations)
@@ -99,7 +100,7 @@ async def preview(
     depot = _DEPOTS.same(depot)
     live = await stations.live()
     ledger = ledger_at(journal, live.now, away=_away(depot, live))
-    by_now = _by_now(depot, plan, live, ledger)
+    by_now = _by_now(depot, night, plan, live, ledger)
     facts = looked(depot, night, plan, journal.base_plan(plan.night) or plan, by_now)
     facts = gather(facts, depot, night)
     around = surroundings(depot, facts, journal=journal, stations=stations)
@@ -171,11 +172,14 @@ def _wanted(
     )
 
 
-def _by_now(depot: Depot, plan: Plan, live: LiveState, ledger: Ledger) -> LiveState:
+def _by_now(depot: Depot, night: Night, plan: Plan, live: LiveState, ledger: Ledger) -> LiveState:
     """The live state with vehicles as full as they are by now."""
     there = occupants(depot, plan, live)
     if live.vehicles:
         live = with_telematics(live, there)
+        there = occupants(depot, plan, live)
+    if any(occupant.soc_percent is None for occupant in there.values()):
+        live = with_metered_energy(live, there, depot=depot, night=night, plan=plan)
         there = occupants(depot, plan, live)
     accepted: dict[Place, list[Command]] = {}
     for place, occupant in there.items():
