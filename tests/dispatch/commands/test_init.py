@@ -118,9 +118,17 @@ def test_keys_that_are_commented_out_count_when_their_mark_is_taken_away(tmp_pat
     text = path.read_text("utf-8")
     path.write_text(re.sub(r"^( *)# ( *(?:[a-z_]+:|- \{(?!id: DC)).*)$", r"\1\2", text, flags=re.MULTILINE))
     tree = yaml.safe_load(path.read_text("utf-8"))
-    assert {"feeders", "tls", "api_token_file", "readiness", "demand_windows", "classes"} <= {
-        key for part in (tree, tree["gateway"], tree["policy"], tree["tariff"]) for key in part
-    }
+    assert {
+        "feeders",
+        "tls",
+        "api_token_file",
+        "readiness",
+        "demand_windows",
+        "classes",
+        "rules",
+        "tiers",
+        "alerts",
+    } <= {key for part in (tree, tree["gateway"], tree["policy"], tree["tariff"]) for key in part}
     checked = depot("check", tmp_path)
     assert checked.exit_code == 0, checked.output
 
