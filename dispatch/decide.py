@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property, reduce
@@ -338,9 +338,21 @@ class _Load:
 
 
 def _is_held(holding: Holding, wanted: LayerProfile, *, now: datetime) -> bool:
-    """Whether it has accepted a profile, and nothing would come of sending it once more."""
-    tried = holding.in_vain if wanted.layer in holding.rewrite else (*holding.in_vain, *holding.held)
-    return any(equivalent(profile, wanted.profile, since=now) for profile in tried)
+    """Whether it has accepted a profile, or nothing would come of sending it once more.
+
+    Something else that was not answered may be there in its place: that counts, and would be in the way of others for
+    as long as nobody writes over it.
+    """
+    profile = wanted.profile
+
+    def is_among(others: Iterable[StationProfile]) -> bool:
+        return any(equivalent(other, profile, since=now) for other in others)
+
+    others = [one for one in holding.doubtful if one.profile_id == profile.profile_id]
+    is_alone = all(equivalent(other, profile, since=now) for other in others)
+    return is_among(holding.in_vain) or (
+        wanted.layer not in holding.rewrite and is_among(holding.held) and is_alone
+    )
 
 
 def _listed(names: Sequence[str]) -> str:

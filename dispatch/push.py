@@ -136,6 +136,7 @@ def assumed_writes(around: Surroundings, tracks: Sequence[Track]) -> list[Write]
             sent = tuple(wanted.profile for wanted in write.profiles)
             ids = {profile.profile_id for profile in sent}
             track.held = (*(held for held in track.held if held.profile_id not in ids), *sent)
+            track.doubtful = tuple(one for one in track.doubtful if one.profile_id not in ids)
         writes += decision.writes
         if not decision.writes:
             break

@@ -183,7 +183,7 @@ class Standing:
                 continue
             may_be_lost = with_losses and not (is_ceiling and self.is_capped)
             versions.setdefault(profile.profile_id, [None] if may_be_lost else []).append(profile)
-        for profile in doubtful:
+        for profile in dict.fromkeys(doubtful):
             if profile.profile_id != self.ceiling_id or self.is_capped or with_losses:
                 versions.setdefault(profile.profile_id, [None]).append(profile)
         found = list(islice(product(*versions.values()), MOST_STACKS + 1))

@@ -153,7 +153,7 @@ def _wanted(
     plan, base = _PLANS.same(facts.plan), _PLANS.same(facts.base)
     held: dict[Place, list[StationProfile]] = {}
     for charger in depot.chargers:
-        for command in ledger.installed(charger.id):
+        for command in (*ledger.installed(charger.id), *ledger.unanswered(charger.id)):
             held.setdefault(Place(charger.id, command.profile.connector_id), []).append(command.profile)
     always = {
         Place(charger.id, connector.id)

@@ -256,6 +256,21 @@ def test_floor_and_plan_that_both_may_have_been_taken_count_together() -> None:
     assert max(replace(held, doubtful=(shorter,)).most(instants).kw) < 11.04
 
 
+def test_what_may_be_there_in_place_of_what_is_wanted_is_written_over() -> None:
+    depot = three_vans(transformer_limit_kw=13.0)
+    chargers = Chargers.on_day_one(depot, planned(depot, {}), now=NOW)
+    settle(chargers)
+    known = chargers.known
+    (night,) = (one.profile for one in known[CP1].wanted if one.layer is Layer.PLAN)
+    higher = night.model_copy(update={"periods": (SchedulePeriod(start_s=0, limit=10.0),)})
+    chargers.known = {**known, CP1: replace(known[CP1], doubtful=(higher,))}
+    assert [(w.place, [one.profile for one in w.profiles]) for w in chargers.decide().writes] == [
+        (CP1, [night])
+    ]
+    chargers.known = {**known, CP1: replace(known[CP1], doubtful=(night,))}
+    assert chargers.decide().writes == ()
+
+
 def test_a_profile_that_takes_the_slot_of_another_uncovers_what_lies_beneath() -> None:
     # CP1's plan stands where its new floor is to stand: OCPP 1.6 drops it then, and the floor is higher.
     depot = three_vans(transformer_limit_kw=13.0)

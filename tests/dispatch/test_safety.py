@@ -181,6 +181,10 @@ def test_a_write_that_nobody_answered_counts_as_taken_and_as_not_taken() -> None
     assert standing(FLOOR, higher, doubtful=(NIGHT,)).most([NOW]).phase_a.tolist() == [12.0]
 
 
+def test_the_same_write_left_unanswered_often_is_one_that_may_be_there() -> None:
+    assert standing(FLOOR, NIGHT, doubtful=(NIGHT, FLOOR) * 40).most([NOW]).phase_a.tolist() == [0.0]
+
+
 def test_more_ways_than_can_be_looked_at_count_at_full_power() -> None:
     doubtful = tuple(
         a_profile(profile_id=number % 8, stack_level=number % 8, limits=[(0, 6.0)]) for number in range(40)

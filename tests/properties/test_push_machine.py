@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
@@ -265,7 +266,9 @@ class PushUnderFaults(RuleBasedStateMachine):
         ledger = ledger_at(self.journal, self.stations.now, away=away)
         there = occupants(self.depot, self.plan, live)
         held: dict[Place, list[StationProfile]] = {
-            place_of(charger_id): [command.profile for command in ledger.installed(charger_id)]
+            place_of(charger_id): [
+                command.profile for command in (*ledger.installed(charger_id), *ledger.unanswered(charger_id))
+            ]
             for charger_id in CHARGERS
         }
         always = [
@@ -286,6 +289,26 @@ class PushUnderFaults(RuleBasedStateMachine):
         await read_back(around, tracks)
         await push(around, tracks, live)
         return tracks
+
+
+@pytest.mark.parametrize("times", [2, 4, 8])
+@pytest.mark.parametrize("word", ["silent, taken", "silent, not taken"])
+def test_plans_that_nobody_answered_hold_nobody_up_for_ever(word: str, times: int) -> None:
+    # Room for one charger at a time: whoever may have taken a plan must not stand in everybody's way.
+    machine = PushUnderFaults()
+    machine.open(
+        limit_kw=13.0, rows=[[11.04] * STEPS, [0.0] * STEPS, [0.0] * STEPS], forms=[0, 0, 0], proven=[0, 0, 0]
+    )
+    for charger_id in CHARGERS:
+        machine.plug_in(charger_id)
+    machine.tick([], [])
+    for turn in range(times):
+        rows = [[0.0] * STEPS for _ in CHARGERS]
+        rows[turn % 3] = [11.04 if (step + turn) % 2 else 6.9 for step in range(STEPS)]
+        machine.plan_anew(rows)
+        machine.tick([word] * 60, [])
+        machine.wait(1)
+    machine.teardown()
 
 
 TestPushUnderFaults = PushUnderFaults.TestCase
