@@ -139,7 +139,8 @@ class Capabilities(Value):
     session_profile: Literal["replanned", "always", "never"] = Field(
         default="replanned",
         description="Which running transactions get a TxProfile of their own: those that were planned anew, all "
-        "(a new TxDefaultProfile is not applied to them), or none (TxProfile is not taken).",
+        "(a new TxDefaultProfile is not applied to them), or none (TxProfile is not taken). Without room for one more "
+        "than what is installed for whoever charges (max_profiles) none gets one.",
     )
 
     # ── in which order, and how often ────────────────────────────────────────────────────────────────────
@@ -234,6 +235,16 @@ class Capabilities(Value):
         needed = 4 + (1 if self.full_store_refuses else 0)
         has_room = self.max_profiles is None or self.max_profiles >= needed
         return self.ceiling and is_alone and has_room and self.purpose != "station_max"
+
+    def takes_session_profiles(self, *, is_alone: bool, is_degraded: bool) -> bool:
+        """Whether a running transaction can have a profile beside what is installed for whoever charges.
+
+        ``is_alone``: it has one connector; else at least two have to have room for theirs.
+        """
+        each = 2 if is_degraded else 3
+        needed = (each if is_alone else 2 * each) + (1 if self.full_store_refuses else 0)
+        has_room = self.max_profiles is None or self.max_profiles >= needed
+        return self.session_profile != "never" and has_room
 
     def is_degraded(self, connectors: int) -> bool:
         """Whether there is no room for a floor under the plan, so that one profile has to be both."""

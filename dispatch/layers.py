@@ -96,7 +96,7 @@ def layer_profiles(
 
     ``capabilities`` may differ by layer: one of them may have been refused in a form that others were not.
     Where there is no room for a floor under the plan, the plan ends with the floor's value and never expires;
-    it takes the floor's place. ``lifts_ceiling``: the charger holds one, and is lifted out of the way of what is
+    it takes the floor's place; nor is there an override where there is no room for it. ``lifts_ceiling``: the charger holds one, and is lifted out of the way of what is
     wanted where it is to have none: nobody may rely on it any more, and it may not stand in the way of a later plan.
     """
     at = target.plan.start if at is None else at
@@ -116,7 +116,8 @@ def layer_profiles(
     elif lifts_ceiling:
         stack.insert(0, (Layer.CEILING, _ceiling_profile(target, words, _full_power(target))))
     words = capabilities[Layer.OVERRIDE]
-    if target.override is not None and words.session_profile != "never":
+    has_place = words.takes_session_profiles(is_alone=target.is_alone, is_degraded=is_degraded)
+    if target.override is not None and has_place:
         stack.append((Layer.OVERRIDE, _override_profile(target, words, at=at)))
     return tuple(LayerProfile(layer=layer, profile=profile) for layer, profile in stack)
 

@@ -199,6 +199,22 @@ def test_session_profile_never_leaves_the_session_to_the_plan() -> None:
     assert Layer.OVERRIDE not in sent(target, session_profile="never")
 
 
+@pytest.mark.parametrize(
+    ("levers", "has_one"),
+    [
+        ({"max_profiles": 1}, False),
+        ({"max_profiles": 2}, False),
+        ({"max_profiles": 3}, True),
+        ({"max_stack_level": 0, "max_profiles": 2}, True),
+        ({"max_stack_level": 0, "max_profiles": 2, "full_store_refuses": True}, False),
+    ],
+)
+def test_a_session_gets_a_profile_of_its_own_only_where_there_is_room_for_one_more(
+    levers: dict[str, Any], *, has_one: bool
+) -> None:
+    assert (Layer.OVERRIDE in sent(with_session(a_target()), **levers)) is has_one
+
+
 def test_smart_charging_off_sends_nothing(journal: Journal) -> None:
     assert example_payloads(Capabilities(smart_charging=False)) == []
     assert a_track(journal).holding.open_layers == frozenset(Layer)
