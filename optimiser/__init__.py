@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from optimiser.baselines import plug_and_charge
     from optimiser.depot import Depot
     from optimiser.face import ChargingProfiles, charging_profiles, compare, plan, what_if
-    from optimiser.inputs import InputError, load_depot, load_night
+    from optimiser.inputs import InputError, load_depot, load_history, load_night
     from optimiser.night import Night
     from optimiser.plan import Plan
     from optimiser.profiles import ChargingProfile
@@ -38,6 +38,7 @@ __all__ = [
     "charging_profiles",
     "compare",
     "load_depot",
+    "load_history",
     "load_night",
     "plan",
     "plug_and_charge",
@@ -55,6 +56,7 @@ _HOMES = {
     "charging_profiles": "optimiser.face",
     "compare": "optimiser.face",
     "load_depot": "optimiser.inputs",
+    "load_history": "optimiser.inputs",
     "load_night": "optimiser.inputs",
     "plan": "optimiser.face",
     "plug_and_charge": "optimiser.baselines",

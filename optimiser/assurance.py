@@ -11,6 +11,8 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
+from optimiser.horizon import Horizon
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -55,12 +57,13 @@ class Assured:
     """A plan that may know how sure it is."""
 
     assurance: Assurance | None
+    horizon: Horizon
     visits: Sequence[Any]
 
     def readiness(self) -> pd.DataFrame:
         """How sure each departure is, least sure first: the share of nights drawn afresh on which it is ready.
 
-        Empty without ``policy.readiness`` and spreads in visits.csv. ``plan.assurance`` has the fleet's.
+        ``departure`` is local time. Empty without ``policy.readiness`` and spreads in visits.csv. ``plan.assurance`` has the fleet's.
 
         >>> from dataclasses import replace
         >>> import optimiser as opt
@@ -77,7 +80,7 @@ class Assured:
         import pandas as pd  # noqa: PLC0415 half a second that only those who want a frame wait for
 
         rows = [
-            (visit.vehicle_id, visit.departure, visit.readiness)
+            (visit.vehicle_id, self.horizon.local(visit.departure), visit.readiness)
             for visit in self.by_sureness()
             if visit.readiness is not None
         ]

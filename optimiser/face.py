@@ -206,7 +206,7 @@ def what_if(
 
     ``changes`` are keys of the depot with their values: numbers, lists, ranges ``"100:400:25"`` with both ends,
     ``"drop"`` and ``"keep"``. They are ``site.transformer_limit_kw``, ``site.reserve_kw``,
-    ``tariff.demand_charge_per_kw``, ``tariff.peak_so_far_kw``, ``policy.secure_against_forgetful``; with an id or
+    ``tariff.demand_charge_per_kw``, ``tariff.peak_so_far_kw``, ``policy.secure_against_forgetful``, ``policy.readiness``; with an id or
     ``*`` for ID ``feeders.ID.limit_kw`` and ``.limit_per_phase_a``, ``chargers.ID`` (drop: out of order, who stands
     there is not ready), ``chargers.ID.max_current_a`` and ``.max_kw``, ``vehicles.ID`` (drop: away),
     ``vehicles.ID.battery_kwh``, ``.max_ac_current_a`` and ``.max_dc_kw``, ``visits.ID.late_minutes``,
@@ -219,6 +219,7 @@ def what_if(
 
     With ``seeds`` each night whose visits have a spread is drawn so often (``seed`` 1, 2, …), else it is planned as
     it is written (``seed`` 0). A draw is planned by who knows it: its readiness is the best that was possible.
+    With ``policy.readiness`` the night is planned before it is known, and each draw is lived through under that plan.
 
     ``cache`` is a folder in which outcomes are kept; what is there for the same depot, night, changes and version of
     the code is not worked out again. ``workers`` are processes, as many as pay off unless given; the table is the

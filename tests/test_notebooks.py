@@ -104,3 +104,15 @@ def test_what_is_said_of_changes_is_true() -> None:
     assert late["cost"].iloc[4] > late["cost"].iloc[0] + 0.1
     price = names["worth"].prices["transformer"]
     assert max(price) > 0 == price[0]
+
+
+def test_what_the_notebook_of_sureness_says_is_true() -> None:
+    names, _ = executed(FOLDER / "how_sure.ipynb")
+    by_target, sure = names["by_target"], names["sure"].assurance
+    assert by_target["readiness"].is_monotonic_increasing
+    assert by_target["cost"].is_monotonic_increasing
+    assert sure.nights == 1000
+    assert sure.readiness >= 0.98
+    widest = names["history"].spreads()["vehicle"].head(3)
+    assert set(widest) == names["LONG_ROUTES"]
+    assert names["best"] == 0.98

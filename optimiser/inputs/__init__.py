@@ -6,9 +6,11 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from optimiser.depot import Depot
+from optimiser.history import History
 from optimiser.horizon import Horizon, TimeError
 from optimiser.inputs.depots import read_depot
 from optimiser.inputs.files import Folder, InputError, Problem, shown_value
+from optimiser.inputs.history import read_history
 from optimiser.inputs.nights import nights_of, read_night
 from optimiser.night import Night
 
@@ -18,6 +20,7 @@ __all__ = [
     "horizon_containing",
     "load_depot",
     "load_folder",
+    "load_history",
     "load_night",
     "night_containing",
     "nights_in",
@@ -64,6 +67,21 @@ def load_folder(folder: str | Path, night: date | str) -> tuple[Depot, Night]:
     assert known.depot is not None
     assert read is not None
     return known.depot, read
+
+
+def load_history(folder: str | Path) -> History:
+    """How the arrivals of a depot's past nights went against what was planned with: its ``history.csv``.
+
+    Empty where there is no such file. Raises :class:`InputError` with all that is wrong with it, and with its depot.
+
+    >>> import optimiser as opt
+    >>> opt.load_history("data/parcel-12")
+    History of 0 arrivals on 0 nights
+    """
+    opened = _open(folder)
+    history = read_history(opened, read_depot(opened))
+    opened.raise_problems()
+    return history or History(visits=())
 
 
 def nights_in(folder: str | Path) -> list[date]:

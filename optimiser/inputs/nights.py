@@ -9,9 +9,11 @@ from typing import Literal
 import numpy as np
 
 from optimiser.depot import Depot
+from optimiser.history import History, learned
 from optimiser.horizon import FloatArray, Horizon, TimeError
 from optimiser.inputs.depots import KnownDepot
 from optimiser.inputs.files import Folder
+from optimiser.inputs.history import read_history
 from optimiser.inputs.oddities import oddities
 from optimiser.inputs.rows import (
     BaseLoadRow,
@@ -70,9 +72,23 @@ def read_night(folder: Folder, known: KnownDepot, night: date) -> Night | None:
     horizon = _horizon(folder, known, night)
     visits = read_visits(folder, f"{_path(night)}/visits.csv", known=known, horizon=horizon)
     series = _read_series(folder, night, known=known, horizon=horizon)
+    if known.depot is not None and known.depot.policy.readiness is not None:
+        visits = _with_learned_spreads(read_history(folder, known), visits, night)
     if known.depot is None or horizon is None or folder.problems:
         return None
     return _night(folder, known.depot, horizon, night=night, visits=visits, series=series)
+
+
+def _with_learned_spreads(
+    history: History | None, visits: tuple[ReadVisit, ...], night: date
+) -> tuple[ReadVisit, ...]:
+    """The visits with what the nights before this one teach, where visits.csv gives no spread."""
+    if history is None:
+        return visits
+    past = history.before(night)
+    return tuple(
+        replace(read, visit=learned(read.visit, past, given=read.cells.model_fields_set)) for read in visits
+    )
 
 
 def _path(night: date) -> str:

@@ -95,6 +95,19 @@ class RuledVisitRow(VisitRow):
     )
 
 
+class HistoryRow(CsvRow):
+    """history.csv."""
+
+    vehicle_id: Id = Field(description="The vehicle, also one that is gone")
+    night: str = Field(description="The night's date, for example 2025-11-10")
+    planned_arrival: str = Field(description="Time of plug-in as it was planned with")
+    arrival: str = Field(description="Time of plug-in as it was")
+    planned_soc_percent: Percent = Field(description="State of charge at arrival as it was planned with [%]")
+    arrival_soc_percent: Percent | None = Field(
+        default=None, description="State of charge at arrival as it was, where somebody told [%]"
+    )
+
+
 class PriceRow(CsvRow):
     """prices.csv."""
 

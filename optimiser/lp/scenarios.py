@@ -23,7 +23,7 @@ import numpy.typing as npt
 
 from optimiser.horizon import FloatArray
 from optimiser.lp.model import NO_LIMIT, NightModel, Terms
-from optimiser.lp.program import STEEP_TIE_SHARE, LinearProgram, dearest_kwh
+from optimiser.lp.program import LinearProgram, dearest_kwh
 from optimiser.planned import READY_TOLERANCE_PERCENT
 from optimiser.problem import Problem
 from optimiser.scenarios import Cover, Scenarios
@@ -97,12 +97,6 @@ class _ScenarioModel(NightModel):
         added = np.zeros(len(self.variables) - len(self.money))
         self.money = np.concatenate([self.money, added])
         self.money[self.without] = dearest_kwh(problem) * problem.priority[visits] * np.array(self._counts)
-
-    def pay_for(self, problem: Problem) -> None:
-        """Takes over how likely it is that powers are drawn; where a roof gives a surplus that stays as it was."""
-        rows, steps = self.places
-        price = problem.import_price_per_kwh[steps] * problem.step_h
-        self.money[self.powers] = -price * (1.0 - problem.paid_present[rows, steps])
 
     def _add_scenarios(self, visit: int) -> None:
         columns, need_kwh = self._of_visit[visit], self._need_kwh[visit]
@@ -207,7 +201,6 @@ class ScenarioProgram(LinearProgram):
             kept[visit, lost[np.argsort(-lacking_kwh)][: left[visit]]] = False
         left -= (~kept).sum(axis=1)
         self._leave_out(~kept)
-        self._pay_until_full()
         a_round = -(-int(self._scenarios.most_spare.sum()) // ROUNDS)
         for _ in range(ROUNDS):
             left_out = self._dearest(kept, left, a_round)
@@ -221,12 +214,11 @@ class ScenarioProgram(LinearProgram):
                 continue
             kept &= ~left_out
             left -= left_out.sum(axis=1)
-        self._pay_until_full()
         allowed_kwh = self._allowed_kwh(self._scenarios.arrival_h)
         return Covered(
             kept=kept,
             allowed_kwh=np.minimum(self._need_kwh, allowed_kwh),
-            paid_present=self.problem.paid_present,
+            paid_present=self._drawn_share(),
         )
 
     def _allowed_kwh(self, arrival_h: FloatArray) -> FloatArray:
@@ -238,15 +230,12 @@ class ScenarioProgram(LinearProgram):
         tolerance_kwh = self.problem.battery_kwh[:, None] * READY_TOLERANCE_PERCENT / 100.0
         return float((allowed_kwh >= self._scenarios.tried_kwh - tolerance_kwh).mean())
 
-    def _pay_until_full(self) -> None:
-        """Pays for each step only as likely as its vehicle is there and not full by what is now allowed before."""
+    def _drawn_share(self) -> FloatArray:
+        """How likely each vehicle is there and, by what is now allowed before, not full: half, beside being there."""
         problem, power_kw = self.problem, self._power_kw(self._live.values)
         room_kwh = problem.battery_kwh[:, None] - self._scenarios.arrival_kwh
         shares = self._scenarios.still_drawing(problem.present, problem.energy_per_kw() * power_kw, room_kwh)
-        self.problem = replace(problem, paid_present=0.5 * (problem.paid_present + shares))
-        self._rows.pay_for(self.problem)
-        self._live.set_costs(self._costs(STEEP_TIE_SHARE))
-        self._settled(only_costs_changed=True)
+        return np.asarray(0.5 * (problem.paid_present + shares))
 
     def _places(self) -> IntArray:
         return np.array(self._rows.scenario_places, dtype=np.int64).reshape(-1, 2).T
@@ -260,7 +249,7 @@ class ScenarioProgram(LinearProgram):
         self._settled()
 
     def _dearest(self, kept: BoolArray, left: IntArray, most: int) -> BoolArray:
-        """Of each visit that has some ``left`` (V,) the one that saves the most; of all these ``most`` at most."""
+        """Of ``most`` visits that have some ``left`` (V,) those that save the most."""
         prices = np.zeros_like(self._need_kwh)
         visits, scenarios = self._places()
         prices[visits, scenarios] = -self._live.row_prices[self._rows.scenario_rows]
@@ -270,12 +259,15 @@ class ScenarioProgram(LinearProgram):
         saved = np.zeros_like(prices)
         for visit, scenario in np.argwhere(prices > PRICE_OF_NOTHING).tolist():
             saved[visit, scenario] = prices[visit, scenario] * self._lowered_kwh(kept, visit, scenario)
-        of_each = saved.argmax(axis=1)
         best = saved.max(axis=1)
         order = np.argsort(-best, kind="stable")[: max(0, most)]
-        chosen = order[best[order] > 0]
+        at_once = -(-int(self._scenarios.most_spare.max(initial=0)) // (2 * ROUNDS))
         left_out = np.zeros_like(kept)
-        left_out[chosen, of_each[chosen]] = True
+        for visit in order[best[order] > 0].tolist():
+            # Where many are to go, the next needy ones with it: they would be the next to hold the plan.
+            hardest = np.lexsort((-self._need_kwh[visit], -saved[visit]))
+            hardest = hardest[kept[visit, hardest] & (hardest < len(hardest) - 1)]
+            left_out[visit, hardest[: min(at_once, int(left[visit]))]] = True
         return left_out
 
     def _lowered_kwh(self, kept: BoolArray, visit: int, scenario: int) -> float:

@@ -91,6 +91,10 @@ def _forgetful(depot: Depot, night: Night, _name: str, value: Value) -> Scene:
     return replace(depot, policy=replace(depot.policy, secure_against_forgetful=int(value))), night
 
 
+def _readiness(depot: Depot, night: Night, _name: str, value: Value) -> Scene:
+    return replace(depot, policy=replace(depot.policy, readiness=float(value))), night
+
+
 def _feeder(field: str) -> Apply:
     def apply(depot: Depot, night: Night, name: str, value: Value) -> Scene:
         other: dict[str, Any] = {field: float(value)}
@@ -251,6 +255,8 @@ KEYS: Sequence[Key] = (
         apply=_peak_so_far, touches=_always, upper=MOST_KW),
     Key(template="policy.secure_against_forgetful", about="chargers that may wake at full power at once",
         apply=_forgetful, touches=_always, upper=10_000, whole=True),
+    Key(template="policy.readiness", about="share of departures that are to be ready, however they come",
+        apply=_readiness, touches=_always, lower=0.01, upper=0.9999),
     Key(template="feeders.ID.limit_kw", about="what it can carry [kW]",
         apply=_feeder("limit_kw"), touches=_count_feeders, upper=MOST_KW),
     Key(template="feeders.ID.limit_per_phase_a", about="what each of its phases can carry [A]",

@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from optimiser.inputs import InputError
@@ -196,3 +197,29 @@ def test_a_cache_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
 
     with pytest.raises(InputError, match="a folder that can be written to"):
         swept({LIMIT: 6}, cache=tmp_path / "file")
+
+
+def test_with_a_readiness_draws_are_lived_through_under_the_plan_that_was_made_before() -> None:
+    depot = a_depot()
+    night = a_spread_night(depot, arrival_sd_minutes=60.0, arrival_soc_sd_percent=12.0)
+
+    table = swept({"policy.readiness": [0.6, 0.98]}, night, depot=depot, seeds=40)
+    shares = table.groupby("policy.readiness")[["readiness", "cost"]].mean()
+
+    assert table["seed"].tolist() == [*range(1, 41)] * 2
+    assert shares["readiness"].is_monotonic_increasing
+    assert 0.55 < shares["readiness"].iloc[0] < 0.8
+    assert shares["readiness"].iloc[1] > 0.95
+    assert shares["cost"].is_monotonic_increasing
+    assert (table["readiness"] == table["ready"] / 2).all()
+
+
+def test_a_draw_under_a_plan_does_not_depend_on_what_was_worked_out_before() -> None:
+    depot = a_depot()
+    night = a_spread_night(depot)
+    changes = {"policy.readiness": [0.7, 0.95]}
+
+    whole = swept(changes, night, depot=depot, seeds=6)
+    spread = swept(changes, night, depot=depot, seeds=6, workers=2)
+
+    pd.testing.assert_frame_equal(whole, spread)
