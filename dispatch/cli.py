@@ -23,6 +23,7 @@ from dispatch.commands.chargers import chargers_app
 from dispatch.commands.credentials import credentials_app
 from dispatch.commands.dispatch import dispatch_command
 from dispatch.commands.gateway import gateway_command
+from dispatch.commands.history import history_command
 from dispatch.commands.init import init_command
 from dispatch.commands.preview import preview_command
 from dispatch.commands.report import report_command
@@ -107,6 +108,7 @@ register_what_if(app, with_known_chargers=with_known_chargers)
 app.add_typer(chargers_app, name="chargers")
 app.command("preview")(preview_command)
 app.command("report")(report_command)
+app.command("history")(history_command)
 
 Night = Annotated[
     str | None, typer.Option(metavar="DATE", help="Local date on which the night starts; else the one now.")

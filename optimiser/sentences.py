@@ -102,6 +102,11 @@ def cost(plan: Plan) -> Headline:
             f"; plug-and-charge would deliver {energy(more_kwh)} more for {money(other['energy'], currency)}, "
             "so the two do not compare"
         )
+    elif plan.assurance is not None and -more_kwh > SAME_ENERGY_SHARE * plan.baseline["delivered_kwh"]:
+        text += (
+            f" for {energy(-more_kwh)} more than plug-and-charge would give for {money(other['energy'], currency)}: "
+            "that much room is left for who comes late or empty"
+        )
     else:
         saved = other["energy"] - plan.cost.energy
         share = f" ({100.0 * abs(saved) / other['energy']:.0f} %)" if other["energy"] > 0 else ""

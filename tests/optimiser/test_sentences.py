@@ -296,3 +296,15 @@ def test_how_sure_the_departures_are_is_said_with_how_it_was_measured() -> None:
     assert not headline.is_good
     assert headline in headlines(measured)
     assert sureness(plan) == ()
+
+
+def test_a_plan_that_leaves_room_for_late_and_empty_arrivals_is_not_called_dearer() -> None:
+    plan = a_plan(vehicles=2)
+    assurance = Assurance(target=0.98, nights=1000, readiness=0.99, all_ready=0.98, energy_cost=40.0)
+    baseline = compare(plan, plan)
+    baseline["delivered_kwh"] -= 10.0
+
+    text = cost(replace(plan, baseline=baseline, assurance=assurance)).text
+
+    assert " for 10.0 kWh more than plug-and-charge would give for " in text
+    assert "than plug-and-charge;" not in text
