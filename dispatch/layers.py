@@ -13,11 +13,17 @@ from dispatch.charger import Capabilities
 from dispatch.evidence import Layer
 from dispatch.safety import Place
 from dispatch.station import ProfileKind, Purpose, RateUnit, SchedulePeriod, StationProfile, Transaction
+from dispatch.window import window
 from optimiser.depot import Connector
 from optimiser.plan import Plan
 from optimiser.planned import PlannedVisit
 from optimiser.profiles import ChargingProfile, Period, compressed
 from optimiser.units import floor_to_step, kw_from_current_a
+
+FEW_PERIODS = 4
+"""A charger that holds no more is sent piece by piece what it cannot hold; others are not written to so often."""
+WORTH_A_WINDOW_KWH = 0.05
+"""What a plan may lose to a charger's periods before it is sent piece by piece. [kWh]"""
 
 HEAD_START = timedelta(seconds=60)
 """How long before its first effect a profile begins: chargers' clocks are late by up to a minute and more,
@@ -99,8 +105,10 @@ def layer_profiles(
     it takes the floor's place; nor is there an override where there is no room for it. ``lifts_ceiling``: the charger holds one, and is lifted out of the way of what is
     wanted where it is to have none: nobody may rely on it any more, and it may not stand in the way of a later plan.
     """
-    at = target.plan.start if at is None else at
     words = capabilities[Layer.PLAN]
+    if at is not None and is_windowed(target, words):
+        target = _windowed(target, words, at)
+    at = target.plan.start if at is None else at
     if not is_degraded:
         stack = [
             (Layer.FLOOR, _floor_profile(target, capabilities[Layer.FLOOR])),
@@ -125,6 +133,27 @@ def layer_profiles(
 def lost_kwh(target: Target, capabilities: Capabilities) -> float:
     """Energy of the plan that does not fit into a charger's periods. [kWh, grid side]"""
     return compressed(target.plan, _plan_periods(capabilities), counted=target.visits).lost_kwh
+
+
+def is_windowed(target: Target, capabilities: Capabilities) -> bool:
+    """Whether a charger is sent its plan piece by piece: it holds few periods, and would lose energy of the plan."""
+    most = _plan_periods(capabilities)
+    if most > FEW_PERIODS or len(target.plan.periods) <= most or capabilities.kind == "relative":
+        return False
+    return lost_kwh(target, capabilities) >= WORTH_A_WINDOW_KWH
+
+
+def _windowed(target: Target, capabilities: Capabilities, at: datetime) -> Target:
+    """The target with the part of its plan and override that holds at an instant and after it."""
+    most = _plan_periods(capabilities)
+
+    def ahead(profile: ChargingProfile) -> ChargingProfile:
+        found = window(profile, most, at=at)
+        start = max(profile.start, with_head_start(found.start))
+        return replace(found, periods=(replace(found.periods[0], start=start), *found.periods[1:]))
+
+    override = None if target.override is None else ahead(target.override)
+    return replace(target, plan=ahead(target.plan), override=override)
 
 
 def shortened(profile: StationProfile, max_periods: int) -> StationProfile:

@@ -181,7 +181,7 @@ async def read_back(around: Surroundings, tracks: Sequence[Track]) -> set[str]:
         beside = partial(_comparison, around, track, answer, start=now, seconds=seconds)
         lessons = {}
         comparison = beside(track.held)
-        if comparison.grade is Grade.HIGHER:
+        if comparison.grade in {Grade.HIGHER, Grade.LOWER}:  # the last of them may be a high one or a low one
             lessons = take_cut(track, beside, at=answer.reply.at)
         if lessons:
             around.journal.learn(track.known.identity, lessons, charger_id=track.charger.id, at=now)

@@ -13,7 +13,7 @@ from dispatch.evidence import Layer
 from dispatch.kept import kept
 from dispatch.known import Known, identity_of, known_of
 from dispatch.ladder import Rung
-from dispatch.layers import LayerProfile, Target, layer_profiles, profile_id
+from dispatch.layers import LayerProfile, Target, is_windowed, layer_profiles, profile_id
 from dispatch.remembered import (
     Refusals,
     came_at,
@@ -109,7 +109,8 @@ class Track:
         """What it should hold, in words that the charger has not refused yet."""
         ceiling, floor, plan, override = (self._words(layer) for layer in Layer)
         lifts_ceiling = bool(self.ceiling) and not ceiling.has_ceiling(is_alone=self.target.is_alone)
-        if not lifts_ceiling and "relative" not in {floor.kind, plan.kind, override.kind}:
+        is_of_now = "relative" in {floor.kind, plan.kind, override.kind} or is_windowed(self.target, plan)
+        if not lifts_ceiling and not is_of_now:
             return _wanted(self.target, self.charger, ceiling, floor, plan, override)
         return layer_profiles(
             self.target,

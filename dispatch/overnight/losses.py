@@ -8,7 +8,7 @@ from datetime import datetime
 from dispatch.charger import Capabilities
 from dispatch.kept import kept
 from dispatch.known import Known, Origin
-from dispatch.layers import Target, unit_of
+from dispatch.layers import Target, is_windowed, unit_of
 from optimiser.profiles import Period, compressed
 
 WORTH_SAYING_KWH = 0.05
@@ -19,7 +19,7 @@ def losses_of(target: Target, known: Known) -> Iterator[str]:
     """A sentence for each kind of loss that is worth one; who knows why it is so is named."""
     words = known.capabilities
     by_periods_kwh, by_steps_kwh = _lost_kwh(target, words)
-    if by_periods_kwh >= WORTH_SAYING_KWH:
+    if by_periods_kwh >= WORTH_SAYING_KWH and not is_windowed(target, words):
         yield (
             f"{target.place}: {by_periods_kwh:.1f} kWh of its plan do not fit into the {words.max_periods - 1} "
             f"periods that it is sent{_because(known, 'max_periods')}"

@@ -27,6 +27,7 @@ from dispatch.rehearsal.site import Plug
 from dispatch.rehearsal.verdict import judge
 from optimiser.depot import Charger
 from optimiser.inputs import InputError
+from optimiser.planned import READY_TOLERANCE_PERCENT
 from tests.builders import a_bus, a_dc_connector, a_depot, a_night, a_visit, at
 from tests.dispatch.rehearsal.rehearsal_builders import a_planned_night, a_scene, energy_kwh, played
 
@@ -112,10 +113,12 @@ def test_a_charger_that_ignores_its_profiles_draws_what_it_wants_at_once() -> No
     assert power_kw(happened, "CP2", "18:30") == 0.0
 
 
-def test_a_charger_that_keeps_the_first_period_goes_on_with_it() -> None:
-    """The plan is to wait until midnight and to charge in three levels; what it keeps of that is one."""
-    happened = story(HalfApplies(charger="CP1"))
-    assert judge(happened).violations == ()
+@pytest.mark.parametrize("periods", [1, 2, 4])
+def test_a_charger_that_keeps_the_first_periods_is_sent_what_comes_next_in_as_many(periods: int) -> None:
+    """The plan is to wait until midnight and to charge in levels; what it keeps of that is its beginning."""
+    happened = story(HalfApplies(charger="CP1", periods=periods))
+    assert judge(happened).broken == frozenset()
+    assert min(left.soc_percent for left in happened.departed) >= 80.0 - READY_TOLERANCE_PERCENT
     assert sum(told.sent for told in happened.told) > sum(told.sent for told in story().told)
 
 
