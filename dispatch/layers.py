@@ -105,7 +105,7 @@ def layer_profiles(
     it takes the floor's place; nor is there an override where there is no room for it. ``lifts_ceiling``: the charger holds one, and is lifted out of the way of what is
     wanted where it is to have none: nobody may rely on it any more, and it may not stand in the way of a later plan.
     """
-    words = capabilities[Layer.PLAN]
+    words, whole = capabilities[Layer.PLAN], target
     if at is not None and is_windowed(target, words):
         target = _windowed(target, words, at)
     at = target.plan.start if at is None else at
@@ -120,9 +120,9 @@ def layer_profiles(
         stack = [(Layer.PLAN, _single_profile(target, words))]
     words = capabilities[Layer.CEILING]
     if words.has_ceiling(is_alone=target.is_alone):
-        stack.insert(0, (Layer.CEILING, _ceiling_profile(target, words, _highest_of(target, words))))
+        stack.insert(0, (Layer.CEILING, _ceiling_profile(whole, words, _highest_of(whole, words))))
     elif lifts_ceiling:
-        stack.insert(0, (Layer.CEILING, _ceiling_profile(target, words, _full_power(target))))
+        stack.insert(0, (Layer.CEILING, _ceiling_profile(whole, words, _full_power(whole))))
     words = capabilities[Layer.OVERRIDE]
     has_place = words.takes_session_profiles(is_alone=target.is_alone, is_degraded=is_degraded)
     if target.override is not None and has_place:

@@ -6,13 +6,14 @@ Idempotent: a second tick with the same facts sends nothing, and looks again.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from dispatch.asking import learn
 from dispatch.decide import Write
 from dispatch.events import Metered
-from dispatch.evidence import Command
+from dispatch.evidence import Command, Lesson
 from dispatch.floors import targets
 from dispatch.journal import Journal
 from dispatch.kept import Recent, kept
@@ -26,6 +27,7 @@ from dispatch.overnight.metering import distrust_overdrawn, metered, with_socs
 from dispatch.overnight.reckoning import owed_percent, reckoned
 from dispatch.overnight.rows import report_of
 from dispatch.overnight.shares import OLDEST, Shares, seen_share, sentence, suspects
+from dispatch.overnight.units import tries_watts
 from dispatch.push import Surroundings, assumed_writes, ledger_at, push
 from dispatch.report import NightReport
 from dispatch.safety import Place
@@ -74,6 +76,7 @@ async def tick(
     await look(around, tracks, is_whole=is_whole)
     burdens = _burdens(around, tracks, ledger, among=known_to_fail(tracks, ledger))
     sleeping = asleep(tracks, live)
+    _try_watts(around, tracks, live, tries_watts(tracks, sleeping))
     shares = _shares_seen(around, facts, tracks, live)
     for _ in range(MOST_PLANS):
         before, facts = facts, gather(facts, depot, night, burdens=burdens, asleep=sleeping, shares=shares)
@@ -105,6 +108,18 @@ async def preview(
     facts = gather(facts, depot, night)
     around = surroundings(depot, facts, journal=journal, stations=stations)
     return assumed_writes(around, tracks_of(around, facts, ledger))
+
+
+def _try_watts(
+    around: Surroundings, tracks: Sequence[Track], live: LiveState, lessons: Mapping[str, Lesson]
+) -> None:
+    """Let chargers be sent watts from now on."""
+    taught = [track for track in tracks if track.charger.id in lessons]
+    for track in taught:
+        lesson = {"unit": lessons[track.charger.id]}
+        around.journal.learn(track.known.identity, lesson, charger_id=track.charger.id, at=around.clock())
+    if taught:
+        learn(around.ledger(), taught, live)
 
 
 def surroundings(depot: Depot, facts: Facts, *, journal: Journal, stations: Stations) -> Surroundings:

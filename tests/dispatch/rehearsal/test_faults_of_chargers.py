@@ -122,9 +122,14 @@ def test_a_charger_that_keeps_the_first_periods_is_sent_what_comes_next_in_as_ma
     assert sum(told.sent for told in happened.told) > sum(told.sent for told in story().told)
 
 
-def test_amperes_taken_for_a_total_are_too_few_to_charge_with() -> None:
+def test_a_charger_that_shares_amperes_over_its_phases_is_sent_watts() -> None:
+    """Of 16 A it makes 5.3, with which no vehicle begins."""
     happened = story(Misreads(charger="CP1", how="amperes-as-total"))
-    assert energy_kwh(happened, "CP1") == 0.0  # 16 A shared by three phases are below the minimum
+    assert judge(happened).broken == frozenset()
+    first_s = [one.record.pieces[Plug("CP1", 1)][0].start_s for one in (story(), happened)]
+    assert first_s[1] - first_s[0] >= 1800.0  # a tick has to see that nothing is drawn
+    (left,) = (left for left in happened.departed if left.vehicle_id == "V1")
+    assert left.soc_percent >= 80.0 - READY_TOLERANCE_PERCENT
 
 
 def test_watts_taken_for_those_of_a_phase_are_thrice_the_power() -> None:
