@@ -1,4 +1,4 @@
-"""What a planner should know of a night that is good: things clipped, odd, in another unit, or not planned with yet."""
+"""What a planner should know of a night that is good: things clipped, odd, in another unit, or without effect."""
 
 from __future__ import annotations
 
