@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import uvicorn
 from fastapi import APIRouter, Depends, FastAPI, Header, HTTPException, Query, Request
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, PlainTextResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import AwareDatetime
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -49,6 +49,10 @@ MOST_BODY_BYTES = 2**20
 BEARER = HTTPBearer(auto_error=False, description="A token of the gateway, from its file")
 
 
+Expose = Callable[[LiveState], bytes]
+"""Makes a text of the live state; called in a thread."""
+METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+"""Prometheus' text format."""
 MayWrite = Callable[[int | None], bool]
 """Whether a change may be asked for under a lease, or under none."""
 
@@ -58,8 +62,17 @@ def anybody_may(_lease_token: int | None) -> bool:
     return True
 
 
-def create_app(stations: Stations, *, tokens: ApiTokens, may_write: MayWrite = anybody_may) -> FastAPI:
-    """The API over some stations, for requests with one of these tokens. Its document is at /v1/openapi.json."""
+def create_app(
+    stations: Stations,
+    *,
+    tokens: ApiTokens,
+    may_write: MayWrite = anybody_may,
+    expose: Expose | None = None,
+) -> FastAPI:
+    """The API over some stations, for requests with one of these tokens. Its document is at /v1/openapi.json.
+
+    With ``expose`` it tells what that makes of the live state at /metrics, for Prometheus.
+    """
     app = FastAPI(
         title="depot gateway",
         summary="What a dispatcher can ask of the charge points of a depot, whatever OCPP they speak.",
@@ -104,7 +117,20 @@ def create_app(stations: Stations, *, tokens: ApiTokens, may_write: MayWrite = a
 
     for router in (reading, telling, dispatching, administering):
         app.include_router(router)
+    if expose is not None:
+        _add_metrics(app, stations, expose, tokens)
     return app
+
+
+def _add_metrics(app: FastAPI, stations: Stations, expose: Expose, tokens: ApiTokens) -> None:
+    """Where Prometheus looks by itself; it shows a token of the role read."""
+
+    @app.get("/metrics", tags=["read"], dependencies=[_needs(Role.READ, tokens)])
+    async def metrics() -> PlainTextResponse:
+        """How the depot stands, in Prometheus' text format."""
+        live = await stations.live()
+        text = await asyncio.to_thread(expose, live)  # chargers do not wait for it
+        return PlainTextResponse(text, media_type=METRICS_TYPE)
 
 
 def _needs(role: Role, tokens: ApiTokens) -> Any:
@@ -279,6 +305,7 @@ async def serving_api(
     tokens: ApiTokens,
     key_pair: KeyPair | None = None,
     may_write: MayWrite = anybody_may,
+    expose: Expose | None = None,
 ) -> AsyncIterator[Address]:
     """Serve the API for as long as the block lasts; yields where it listens. With ``key_pair``, encrypted.
 
@@ -289,7 +316,7 @@ async def serving_api(
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
     with socket.create_server((address.host, address.port), family=family) as listener:
         config = uvicorn.Config(
-            create_app(stations, tokens=tokens, may_write=may_write),
+            create_app(stations, tokens=tokens, may_write=may_write, expose=expose),
             log_config=None,
             access_log=False,
             lifespan="off",

@@ -92,6 +92,10 @@ def _serve(
     clock: Callable[[], datetime],
     companions: Sequence[gateway.Companion],
 ) -> ExitCode:
+    # A twentieth of a second that no other command needs.
+    from dispatch.gateway.metrics import GatewayMetrics  # noqa: PLC0415
+    from dispatch.operations.metrics import Exporter  # noqa: PLC0415
+
     settings = depot.gateway
     spare_memory()
     _allow_files(2 * len(depot.chargers) + FILES_BESIDE_SOCKETS)
@@ -114,9 +118,17 @@ def _serve(
         }
     )
     try:
+        metrics = GatewayMetrics()
         asyncio.run(
             gateway.serve(
-                depot, journal, entrance=entrance, api_tokens=tokens, clock=clock, companions=companions
+                depot,
+                journal,
+                entrance=entrance,
+                api_tokens=tokens,
+                clock=clock,
+                counting=metrics,
+                expose=Exporter(depot=depot, journal=journal, counted=metrics),
+                companions=companions,
             )
         )
     except StoreAwayError:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from dispatch.credentials import is_secret_key
 from dispatch.events import StationEvent, TransactionStarted
 from dispatch.gateway.clocks import ChargerClock
+from dispatch.gateway.counting import Counting
 from dispatch.gateway.live import Clock, LiveDepot
 from dispatch.journal import Journal
 from dispatch.station import TransactionId
@@ -24,6 +25,7 @@ class Surroundings:
     live: LiveDepot
     clock: Clock
     call_timeout_s: float
+    counting: Counting = field(default_factory=Counting)
 
 
 @dataclass(frozen=True, kw_only=True)

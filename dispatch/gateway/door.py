@@ -114,6 +114,7 @@ class Door:
                     shown,
                     extra={"event": "unknown"},
                 )
+            self._turned_away("unknown")
             return connection.respond(http.HTTPStatus.NOT_FOUND, "no such charger\n")
         refusal = await self._unproven(connection, request, charger_id)
         if refusal is not None:
@@ -127,6 +128,7 @@ class Door:
                 extra=_of("too_often", charger_id),
             )
             self._comings.of(charger_id, now_s=_seconds()).spend(-1, now_s=_seconds())
+            self._turned_away("too_often")
             return _too_often(connection, wait_s)
         return None
 
@@ -154,9 +156,11 @@ class Door:
                 served,
                 extra=_of("no_protocol", charger_id),
             )
+            self._turned_away("no_protocol")
             await socket.close(1002, f"served are {served}")
             return
         if not await self._may_take_over(charger_id):
+            self._turned_away("twice")
             await socket.close(1008, "this charger is connected already")
             return
         dialect = SUBPROTOCOLS[socket.subprotocol]
@@ -171,6 +175,7 @@ class Door:
             )
         paced = PacedSocket(socket, charger_id=charger_id)
         session = Session(charger_id, paced, dialect=dialect, surroundings=self.surroundings)
+        self.surroundings.counting.socket_served()
         older = self.sessions.get(charger_id)
         self.sessions[charger_id], self._sockets[charger_id] = session, socket
         try:
@@ -204,6 +209,7 @@ class Door:
         )
         if shown is Shown.RIGHT:
             return None
+        self._turned_away("password")
         if shown is Shown.TOO_OFTEN:
             return _too_often(connection, 60.0)
         self._alarm(charger_id, WRONG_PASSWORD, f"a wrong or missing password from {source}")
@@ -225,6 +231,7 @@ class Door:
         owner = None if settings.tls is None else settings.tls.client_organization
         if common_name(shown) == expected and owner in {None, organization(shown)}:
             return None
+        self._turned_away("certificate")
         found = " of ".join(
             repr((name or "nobody")[:LONGEST_SHOWN]) for name in (common_name(shown), organization(shown))
         )
@@ -248,6 +255,9 @@ class Door:
                 return False
             dead = held
         return True
+
+    def _turned_away(self, reason: str) -> None:
+        self.surroundings.counting.turned_away(reason)
 
     def _alarm(self, charger_id: str, what: str, detail: str) -> None:
         """Tell people and journal, about one charger and matter once a minute."""

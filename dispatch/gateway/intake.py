@@ -19,6 +19,10 @@ log = logging.getLogger(__name__)
 Consequence = Callable[[], None]
 
 
+def _nobody_counts() -> None:
+    """For those who count no failures."""
+
+
 @dataclass(kw_only=True)
 class _Batch:
     """What is written together; ``is_over`` when that was tried, ``error`` is None where it is written."""
@@ -30,10 +34,11 @@ class _Batch:
 
 
 class Intake:
-    """The only way in which the gateway writes the journal, but for transaction ids."""
+    """The only way in which the gateway writes the journal, but for transaction ids. ``failed``: called when it cannot."""
 
-    def __init__(self, journal: Journal) -> None:
+    def __init__(self, journal: Journal, *, failed: Consequence = _nobody_counts) -> None:
         self._journal = journal
+        self._failed = failed
         self._batch: _Batch | None = None
 
     def note(self, entry: Entry, *, then: Consequence | None = None, in_any_case: bool = False) -> None:
@@ -71,6 +76,7 @@ class Intake:
                 extra={"event": "store_failed"},
             )
             batch.error = error
+            self._failed()
         finally:  # also after an error in this program: nobody is to wait for ever
             for then, in_any_case in batch.consequences:
                 if in_any_case or batch.error is None:

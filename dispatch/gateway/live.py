@@ -20,6 +20,7 @@ from dispatch.events import (
     TransactionStarted,
     TransactionUpdated,
 )
+from dispatch.gateway.counting import Counting
 from dispatch.gateway.intake import Intake
 from dispatch.journal import Journal
 from dispatch.station import (
@@ -50,9 +51,16 @@ class LiveDepot:
     Where the journal cannot be written nothing is taken in: what is not written down is not answered either.
     """
 
-    def __init__(self, charger_ids: Iterable[str], *, journal: Journal, clock: Clock) -> None:
+    def __init__(
+        self,
+        charger_ids: Iterable[str],
+        *,
+        journal: Journal,
+        clock: Clock,
+        counting: Counting | None = None,
+    ) -> None:
         self._chargers = {charger_id: ChargerState(charger_id=charger_id) for charger_id in charger_ids}
-        self._intake = Intake(journal)
+        self._intake = Intake(journal, failed=(counting or Counting()).store_failed)
         self._clock = clock
         self._changed = asyncio.Event()
         self._changed_at = datetime.min.replace(tzinfo=UTC)

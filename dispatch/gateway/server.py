@@ -19,6 +19,7 @@ from dispatch.address import Address
 from dispatch.api.token import ApiTokens
 from dispatch.connection import MAX_FRAME_BYTES
 from dispatch.gateway.companions import Companion, accompanied
+from dispatch.gateway.counting import Counting
 from dispatch.gateway.desk import Surroundings
 from dispatch.gateway.door import Door
 from dispatch.gateway.doorman import Doorman
@@ -29,7 +30,7 @@ from dispatch.gateway.session import Crashed
 from dispatch.gateway.settings import Entrance
 from dispatch.gateway.sockets import SocketStations
 from dispatch.journal import Journal
-from dispatch.station import Listener, Stations
+from dispatch.station import Listener, LiveState, Stations
 from dispatch.store.leases import Leases
 from optimiser.depot import Depot
 
@@ -52,6 +53,8 @@ HANDSHAKE_S = 60.0
 """How long somebody may take to finish both handshakes, and so hold a socket without having proven anything. [s]"""
 BACKLOG = 4096
 """Connections that may wait to be accepted: after a restart all chargers come at once."""
+Expose = Callable[[LiveState], bytes]
+"""Makes Prometheus' text of the live state."""
 ANY_PORT = Address(host="127.0.0.1", port=0)
 """On this machine, wherever there is room."""
 MESSAGES_WAITING = 4
@@ -85,17 +88,28 @@ async def serve(
     clock: Clock,
     companions: Sequence[Companion] = (),
     ready: asyncio.Event | None = None,
+    counting: Counting | None = None,
+    expose: Expose | None = None,
 ) -> None:
     """Run the endpoint and the API until cancelled, SIGTERM or SIGINT; then close all sockets and return.
 
-    Chargers are looked after: what one of them loses is put back. ``companions`` run beside.
+    Chargers are looked after: what one of them loses is put back. ``companions`` run beside. ``counting`` is told
+    as it goes; ``expose`` makes a text for Prometheus of the live state.
 
     ``ready`` is set when both can be reached. Raises OSError where an address is taken.
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     async with (
-        running(depot, journal, entrance=entrance, api_tokens=api_tokens, clock=clock) as gateway,
+        running(
+            depot,
+            journal,
+            entrance=entrance,
+            api_tokens=api_tokens,
+            clock=clock,
+            counting=counting,
+            expose=expose,
+        ) as gateway,
         reinstalling(Reinstaller(depot=depot, journal=journal, stations=gateway.stations, clock=clock)),
         accompanied(_listener(gateway.stations), companions),
     ):
@@ -121,6 +135,7 @@ async def accepting(
     ping_s: float | None = PING_S,
     proof_of_life_s: float = PROOF_OF_LIFE_S,
     crashed: Crashed = lambda _charger_id, _error: None,
+    counting: Counting | None = None,
 ) -> AsyncIterator[Doors]:
     """The endpoint alone, for as long as the block lasts; ``ping_s`` None: sockets are not tried.
 
@@ -129,12 +144,20 @@ async def accepting(
     if entrance is None:
         entrance = Entrance(listen=ANY_PORT, api=ANY_PORT)
         depot = replace(depot, gateway=replace(depot.gateway, security_profile=0))
-    live = LiveDepot((charger.id for charger in depot.chargers), journal=journal, clock=clock)
+    counting = counting or Counting()
+    live = LiveDepot(
+        (charger.id for charger in depot.chargers), journal=journal, clock=clock, counting=counting
+    )
     seconds = asyncio.get_running_loop().time
     doorman = Doorman(entrance.credentials, seconds=seconds)
     door = Door(
         surroundings=Surroundings(
-            depot=depot, journal=journal, live=live, clock=clock, call_timeout_s=call_timeout_s
+            depot=depot,
+            journal=journal,
+            live=live,
+            clock=clock,
+            call_timeout_s=call_timeout_s,
+            counting=counting,
         ),
         doorman=doorman,
         known=frozenset(charger.id for charger in depot.chargers),
@@ -184,6 +207,8 @@ async def running(
     call_timeout_s: float = CALL_TIMEOUT_S,
     ping_s: float | None = PING_S,
     proof_of_life_s: float = PROOF_OF_LIFE_S,
+    counting: Counting | None = None,
+    expose: Expose | None = None,
 ) -> AsyncIterator[Gateway]:
     """A gateway for as long as the block lasts; what went on before is taken up from the journal."""
     async with (
@@ -195,12 +220,14 @@ async def running(
             call_timeout_s=call_timeout_s,
             ping_s=ping_s,
             proof_of_life_s=proof_of_life_s,
+            counting=counting,
         ) as doors,
         api.serving_api(
             doors.stations,
             address=entrance.api,
             tokens=api_tokens,
             key_pair=entrance.api_tls,
+            expose=expose,
             may_write=partial(_may_write, Leases(engine=journal.engine)),
         ) as api_address,
     ):

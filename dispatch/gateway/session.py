@@ -111,7 +111,11 @@ class Session:
         await self.speaker.greet()
 
     async def _call(self, request: Request) -> CallAnswer:
-        return await self.connection.call(request.action, request.text)
+        seconds = asyncio.get_running_loop().time
+        begun_s = seconds()
+        answer = await self.connection.call(request.action, request.text)
+        self._around.counting.call_ended(request.action, answer.ending, after_s=seconds() - begun_s)
+        return answer
 
     def _on_call(self, action: str, payload: Any) -> Mapping[str, Any]:
         try:
@@ -125,6 +129,7 @@ class Session:
                 refusal.code,
                 extra=self._of("call_refused") | {"action": named},
             )
+            self._around.counting.call_refused(refusal.code)
             self._has_spoken.set()
             raise
         except JournalError as error:
@@ -137,6 +142,7 @@ class Session:
         return {"event": event, "charger_id": self.charger_id}
 
     def _on_frame(self, frame: Frame) -> None:
+        self._around.counting.frame(frame.direction)
         message = Message(
             at=self._around.clock(),
             charger_id=self.charger_id,

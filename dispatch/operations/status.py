@@ -85,6 +85,11 @@ class Known:
     lease: Lease | None = None
     last_words: Mapping[str, StationEvent] | None = None
 
+    @property
+    def plan(self) -> Plan | None:
+        """Tonight's last plan."""
+        return None if self.report is None else self.report.plan
+
 
 @dataclass(frozen=True, kw_only=True)
 class Status:
@@ -115,7 +120,7 @@ class Status:
     @property
     def plan(self) -> Plan | None:
         """Tonight's last plan."""
-        return None if self.known.report is None else self.known.report.plan
+        return self.known.plan
 
     @property
     def incidents(self) -> list[Incident]:
@@ -166,7 +171,7 @@ def status_of(depot: Depot, known: Known, *, now: datetime, is_night: bool) -> S
         is_night=is_night,
         known=known,
         leaving=tuple(_leaving(known, now)),
-        power=None if known.live is None else _power(depot, known, known.live, now),
+        power=None if known.live is None else power_of(depot, known.plan, known.live),
     )
 
 
@@ -199,8 +204,9 @@ def _one(departure: Departure, now: datetime, *, is_told: bool) -> Leaving:
     return Leaving(departure=departure, course=Course.ON_THE_WAY)
 
 
-def _power(depot: Depot, known: Known, live: LiveState, now: datetime) -> Power:
-    plan = None if known.report is None else known.report.plan
+def power_of(depot: Depot, plan: Plan | None, live: LiveState) -> Power:
+    """What the site draws now, against tonight's plan where there is one."""
+    now = live.now
     limit_kw, base_load_kw = depot.site.transformer_limit_kw, depot.site.base_load_kw
     if plan is not None:
         step = int(plan.horizon.position(now))

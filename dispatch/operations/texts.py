@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Iterable
+from functools import cache
+from typing import TYPE_CHECKING
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 
 def rendered(template: str, **words: object) -> str:
     """A template of this package with its words in place."""
-    return _ENVIRONMENT.get_template(template).render(**words)
+    return _environment().get_template(template).render(**words)
 
 
 def for_yaml(text: str) -> str:
@@ -52,19 +55,25 @@ def _is_plain(text: str) -> bool:
     return text != "" and all(letter.isalnum() or letter in "/._-=:,+@" for letter in text)
 
 
-_ENVIRONMENT = Environment(
-    loader=PackageLoader("dispatch.operations"),
-    autoescape=False,  # noqa: S701 - no page: files that only systemd, cron and YAML read
-    undefined=StrictUndefined,
-    keep_trailing_newline=True,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
-_ENVIRONMENT.filters |= {
-    "yaml": for_yaml,
-    "systemd": for_systemd,
-    "path": for_path,
-    "words": for_words,
-    "shell": shlex.quote,
-    "shell_line": shlex.join,
-}
+@cache
+def _environment() -> Environment:
+    # a thirtieth of a second that only a new folder needs
+    from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415
+
+    environment = Environment(
+        loader=PackageLoader("dispatch.operations"),
+        autoescape=False,  # noqa: S701 - no page: files that only systemd, cron and YAML read
+        undefined=StrictUndefined,
+        keep_trailing_newline=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "yaml": for_yaml,
+        "systemd": for_systemd,
+        "path": for_path,
+        "words": for_words,
+        "shell": shlex.quote,
+        "shell_line": shlex.join,
+    }
+    return environment

@@ -64,6 +64,10 @@ UNITS = (
 """The units of a depot, each a template."""
 
 
+FOR_PROMETHEUS = ("grafana-dashboard.json", "alerting-rules.yaml")
+"""Files for those who watch the depot with Prometheus and Grafana, the same for every depot."""
+
+
 def operations_files(machine: Machine) -> dict[str, str]:
     """The text of every unit, of the lines for cron and of the page that explains them, by its path in the folder."""
     units = {template: f"{machine.unit}-{template}" for template in UNITS}
@@ -76,7 +80,9 @@ def operations_files(machine: Machine) -> dict[str, str]:
         "commands": {verb: for_cron(machine.arguments(verb)) for verb in ("gateway", "dispatch", "backup")},
         "plan": for_cron(machine.arguments("plan", "--night")),
     }
+    here = Path(__file__).parent
     return {
+        **{f"operations/{name}": (here / name).read_text("utf-8") for name in FOR_PROMETHEUS},
         "operations/README.md": rendered("operations.md.j2", **words),
         "operations/crontab": rendered("crontab.j2", **words),
         **{

@@ -18,6 +18,7 @@ TICKS = sa.Table(
     sa.Column("exit_code", sa.Integer, nullable=False),
     sa.Column("summary", sa.String, nullable=False),
 )
+_COUNTS = sa.select(TICKS.c.exit_code, sa.func.count().label("number")).group_by(TICKS.c.exit_code)
 _LATEST = sa.select(TICKS).order_by(TICKS.c.id.desc()).limit(1)
 
 
@@ -41,6 +42,11 @@ class TickBook:
         """Write down that a tick has come to its end."""
         with self.engine.execution_options(**WRITING).begin() as connection:
             connection.execute(TICKS.insert().values(**vars(tick)))
+
+    def counts(self) -> dict[int, int]:
+        """How many ticks have ended with each exit code."""
+        with self.engine.connect() as connection:
+            return {row.exit_code: row.number for row in connection.execute(_COUNTS)}
 
     def latest(self) -> TickEnd | None:
         """The tick that has ended last; None where none ever has."""

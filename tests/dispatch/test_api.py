@@ -329,7 +329,7 @@ def test_an_empty_token_file_is_an_error(tmp_path: Path) -> None:
 
 
 def test_who_neither_serves_nor_calls_the_api_waits_for_neither() -> None:
-    heavy = "{'fastapi', 'uvicorn', 'httpx', 'matplotlib'}"
+    heavy = "{'fastapi', 'uvicorn', 'httpx', 'matplotlib', 'jinja2', 'prometheus_client'}"
     code = f"import sys, dispatch.cli; print({heavy} & set(sys.modules) or 'none')"
 
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
