@@ -14,7 +14,6 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import aiosmtplib
-import httpx
 
 from dispatch.address import Address
 from dispatch.alert import Channel
@@ -89,6 +88,9 @@ class Webhook:
         """Post once."""
         url = _secret(self.url, self.folder)
         is_here = _check(url)
+        # A tenth of a second that nobody else needs who only knows of alerts.
+        import httpx  # noqa: PLC0415
+
         try:
             async with httpx.AsyncClient(trust_env=not is_here, timeout=None) as client:  # noqa: S113 - each try has its end in deliver
                 response = await client.post(url, json=dict(writing.document))

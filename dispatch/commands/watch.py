@@ -9,12 +9,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NoReturn
 
+from dispatch import api
 from dispatch.alert import Cause
 from dispatch.alerts import Told, teller_of
 from dispatch.alerts.silence import gateway_silence
 from dispatch.alerts.telling import AT_ONCE
 from dispatch.alerts.words import alert_document
-from dispatch.api import ApiStations
 from dispatch.journal import Journal
 from dispatch.station import StationsUnreachableError
 from optimiser.cli import AsJson, ExitCode, Folder
@@ -34,7 +34,7 @@ def watch_command(
     *,
     run: Callable[[Terminal, Path, Callable[[], ExitCode]], NoReturn],
     open_journal: Callable[[Depot, Path], Journal],
-    reached: Callable[[Depot, Path], AbstractAsyncContextManager[ApiStations]],
+    reached: Callable[[Depot, Path], AbstractAsyncContextManager[api.ApiStations]],
 ) -> Callable[..., None]:
     """The command; ``reached`` is the way to the gateway that runs for a folder."""
 
@@ -61,7 +61,7 @@ async def _watch(
     folder: Path,
     journal: Journal,
     *,
-    reached: Callable[[Depot, Path], AbstractAsyncContextManager[ApiStations]],
+    reached: Callable[[Depot, Path], AbstractAsyncContextManager[api.ApiStations]],
 ) -> ExitCode:
     teller = teller_of(depot, folder, journal)
     async with reached(depot, folder) as stations:
@@ -85,7 +85,7 @@ async def _watch(
 
 
 async def look(
-    stations: ApiStations, *, tries: int = TRIES, answer_s: float = ANSWER_S, pause_s: float = PAUSE_S
+    stations: api.ApiStations, *, tries: int = TRIES, answer_s: float = ANSWER_S, pause_s: float = PAUSE_S
 ) -> str | None:
     """Why the gateway does not answer, asked several times; None where it does."""
     trouble = ""
