@@ -60,6 +60,8 @@ UNITS = (
     "plan.timer",
     "backup.service",
     "backup.timer",
+    "watch.service",
+    "watch.timer",
 )
 """The units of a depot, each a template."""
 

@@ -46,7 +46,7 @@ def words_of(exec_start: str) -> list[str]:
     return [word.replace("$$", "$").replace("%%", "%") for word in shlex.split(exec_start)]
 
 
-@pytest.mark.parametrize("service", ["gateway", "dispatch", "plan", "backup"])
+@pytest.mark.parametrize("service", ["gateway", "dispatch", "plan", "backup", "watch"])
 def test_a_service_has_no_more_rights_than_it_needs(service: str) -> None:
     settings = settings_of(operations_files(a_machine())[UNIT.format(f"{service}.service")])
     assert settings["User"] == "depot"
@@ -162,6 +162,8 @@ async def test_the_very_command_lines_of_the_units_and_of_cron_run_a_depot(tmp_p
             await until_said(dispatcher, "2 of 2 connectors read back as they should be")
             at_work = await asyncio.to_thread(once, status)
             assert "up, 2 of 2 chargers connected" in at_work.stdout
+            watched = await asyncio.to_thread(once, units["watch"])
+            assert watched.returncode == 0, watched.stderr
             assert "depot dispatch --loop" in " ".join(at_work.stdout.split())
         tick = await asyncio.to_thread(once, ["/bin/sh", "-c", every_quarter.replace("\\%", "%")])
         assert tick.returncode == 3, tick.stderr  # the charge points are gone
