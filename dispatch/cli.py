@@ -30,6 +30,7 @@ from dispatch.commands.report import report_command
 from dispatch.commands.simulate import simulate_command
 from dispatch.commands.status import status_command
 from dispatch.commands.watch import watch_command
+from dispatch.commissioning.command import commission_command
 from dispatch.journal import Journal, JournalError, StoreAwayError, has_journal, open_journal
 from dispatch.known import capabilities_of, check_charger
 from dispatch.lease import LeaseHeldError
@@ -130,6 +131,28 @@ def audit(
     work = partial(audit_command, terminal, named=night, clear_foreign=clear_foreign)
     role = api.Role.ADMIN if clear_foreign else api.Role.READ
     _run(terminal, folder, lambda: _at_work(folder, work, role=role))
+
+
+@app.command("commission")
+def commission(
+    folder: Folder,
+    charger: Annotated[str, typer.Option(metavar="ID", help="The charger, as in depot.yaml.")],
+    wait_minutes: Annotated[
+        float, typer.Option(min=0.0, help="How long to wait for a vehicle that charges.")
+    ] = 10.0,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Where the protocol goes.", show_default="DIR/commissioned/ID.html"
+        ),
+    ] = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Test one charger, simulated or real: what it takes, shows and does. Writes its capability file and a protocol."""
+    terminal = Terminal(as_json=as_json)
+    work = partial(commission_command, terminal, charger_id=charger, wait_minutes=wait_minutes, out=out)
+    _run(terminal, folder, lambda: _at_work(folder, work, role=api.Role.ADMIN))
 
 
 def _at_work(folder: Path, work: Callable[[Site], Awaitable[ExitCode]], *, role: api.Role) -> ExitCode:

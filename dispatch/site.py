@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from dispatch import api
+from dispatch import api, leftovers
 from dispatch.journal import Journal
 from dispatch.lease import Writer, holding, this_process
 from optimiser.depot import Depot
 from optimiser.inputs import InputError, Problem, load_folder, night_containing
 from optimiser.night import Night
 from optimiser.plan import Plan
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,4 +61,12 @@ class Site:
         async with holding(self.journal, this_process(Writer.DISPATCHER, doing)) as leased:
             assert leased.lease_token is not None, "it is held"
             self.stations.write_under(leased.lease_token)
+            await self.tidy(leased)
             yield leased
+
+    async def tidy(self, journal: Journal) -> None:
+        """Take away what commissionings that were killed have left on chargers, under the lease of ``journal``."""
+        if leftovers.noted(self.folder):
+            live = await self.stations.live()
+            for line in await leftovers.take_away(self.folder, live, journal=journal, stations=self.stations):
+                log.warning("%s", line)

@@ -23,8 +23,8 @@ UNITS = (
 """A float says its unit at the end of its name."""
 
 WITHOUT_UNIT = {
-    "all_ready", "allowed", "amount", "baseline", "charge_efficiency", "coefficients", "conversion_efficiency", "cost_total", "costs", "demand", "efficiency", "energy", "energy_cost", "gap",
-    "kw", "limit", "lower", "lp_bound", "minutes", "money", "need", "otherwise", "paid_present", "peak", "percent", "planned", "power", "present", "price", "priority",
+    "all_ready", "allowed", "amount", "baseline", "charge_efficiency", "coefficients", "conversion_efficiency", "cost_total", "costs", "demand", "drawn", "efficiency", "energy", "energy_cost", "free", "gap",
+    "high", "kw", "limit", "low", "lower", "lp_bound", "mid", "minutes", "money", "need", "otherwise", "paid_present", "peak", "percent", "planned", "power", "present", "price", "priority",
     "readiness", "seconds", "secured", "share", "step", "taken_share", "target", "timeout", "total", "upper", "value", "weight", "written",
 }  # fmt: skip
 """Shares, money, weights, units themselves, a name of the standard library's, and what stands beside its unit."""

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from dispatch.charger import Capabilities
+from dispatch.charger import Capabilities, CapabilityError
 from dispatch.evidence import Layer
 from dispatch.identity import Identity
 from dispatch.known import Known, Origin, known_of
@@ -17,8 +17,9 @@ from dispatch.layers import Target, layer_profiles
 from dispatch.models import KnownModel, shipped_models
 from dispatch.ocpp16.requests import set_charging_profile
 from dispatch.safety import Place
-from optimiser.cli import AsJson
-from optimiser.depot import Charger, Connector
+from optimiser.cli import AsJson, ExitCode, Folder
+from optimiser.depot import Charger, Connector, Depot
+from optimiser.inputs import InputError, Problem, load_depot
 from optimiser.profiles import ChargingProfile, Period
 from optimiser.terminal import Terminal
 
@@ -67,6 +68,47 @@ def show_command(
     payloads = example_payloads(known.capabilities)
     _say(terminal, known, payloads)
     terminal.document(document(known, payloads))
+
+
+@chargers_app.command("site")
+def site_command(
+    folder: Folder,
+    charger: Annotated[str | None, typer.Option(metavar="ID", help="Only this charger.")] = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Show what counts for the chargers of a depot folder, and where each value comes from; no charger is asked."""
+    terminal = Terminal(as_json=as_json)
+    try:
+        chargers = _chosen(load_depot(folder), charger)
+        found = {one.id: known_of(one) for one in chargers}
+    except InputError as error:
+        terminal.complain(f"with {folder}", error.problems)
+        raise typer.Exit(ExitCode.BAD_INPUT) from None
+    except CapabilityError as error:
+        terminal.complain(f"with {folder}", [Problem(**vars(fault)) for fault in error.faults])
+        raise typer.Exit(ExitCode.BAD_INPUT) from None
+    rows = [
+        (charger_id, lever, json.dumps(getattr(known.capabilities, lever)), source.detail)
+        for charger_id, known in found.items()
+        for lever, source in known.sources.items()
+        if source.origin is not Origin.DEFAULT
+    ]
+    terminal.table(("charger", "lever", "value", "because"), rows)
+    plain = [charger_id for charger_id in found if charger_id not in {row[0] for row in rows}]
+    if plain:
+        terminal.say(f"By default, until they report and learn: {', '.join(plain)}.")
+    terminal.document({"chargers": {name: document(known, ()) for name, known in found.items()}})
+
+
+def _chosen(depot: Depot, charger_id: str | None) -> Sequence[Charger]:
+    if charger_id is None:
+        return depot.chargers
+    names = [charger.id for charger in depot.chargers]
+    if charger_id not in names:
+        allowed = f"a charger of depot.yaml: {', '.join(names)}"
+        raise InputError([Problem(where="--charger", found=repr(charger_id), allowed=allowed)])
+    return (depot.charger(charger_id),)
 
 
 def document(known: Known, payloads: Sequence[dict[str, Any]]) -> dict[str, Any]:

@@ -188,6 +188,7 @@ class _Nights:
         if found is None:
             return
         depot, night, plan = found
+        await self.site.tidy(journal)
         self.ticks += 1
         self.last = await tick(
             depot, night, plan, journal=journal, stations=self.site.stations, looks_anew=False

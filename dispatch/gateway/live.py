@@ -160,7 +160,8 @@ class LiveDepot:
 
     def _take_in(self, event: StationEvent) -> None:
         self._apply(event)
-        self._has_changed(event.received_at)
+        # Not when it was received: who has looked since, and not seen it yet, would wait for the next event.
+        self._has_changed(self._clock())
 
     def _has_changed(self, at: datetime) -> None:
         self._changed_at = at

@@ -17,6 +17,9 @@ from dispatch.simulator.wire201.requests import GRAMMAR
 from dispatch.simulator.wire201.variables import Variables
 from optimiser.depot import Charger
 
+TOLD_OF_TAGS = frozenset({"Authorize", "TransactionEvent"})
+"""What is answered with the state of a tag: nothing else says that a transaction is not authorised."""
+
 
 class Machine201(Machine):
     """A charging station of OCPP 2.0.1. A transaction runs while a vehicle is plugged in and authorised."""
@@ -73,7 +76,7 @@ class Machine201(Machine):
     def answered(self, outgoing: Outgoing, answer: Mapping[str, Any], now: datetime) -> None:
         """Take in what the gateway said to a request."""
         transaction = outgoing.transaction
-        if transaction is None:
+        if transaction is None or outgoing.action not in TOLD_OF_TAGS:
             return
         transaction.was_told |= outgoing.action == "TransactionEvent"
         # An event is answered with the tag's state where it carried the tag, and may be without.

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import shutil
+from datetime import date
+from pathlib import Path
 from typing import Any
 
 from typer.testing import CliRunner, Result
 
 from dispatch.charger import Capabilities
 from dispatch.cli import app
+from optimiser.depot import Commissioned
+from optimiser.inputs.commissioned import capability_file, file_name
 
 
 def depot(*arguments: str) -> Result:
@@ -71,3 +76,25 @@ def test_a_model_that_is_not_known_gets_the_defaults_and_says_so() -> None:
 def test_nothing_goes_out_to_a_model_that_takes_no_profiles() -> None:
     assert document("chargers", "show", "Heidelberg", "connect.business")["example"] == []
     assert "Nothing is sent to it" in depot("chargers", "show", "Heidelberg", "connect.business").stdout
+
+
+def test_what_a_charger_of_a_depot_was_commissioned_as_is_shown_with_its_date(tmp_path: Path) -> None:
+    found = Commissioned(
+        on=date(2025, 11, 10), firmware="1.2", capabilities={"unit": "W"}, because={"unit": "no amperes"}
+    )
+    folder = Path(shutil.copytree("data/parcel-12", tmp_path / "parcel-12"))
+    (folder / "commissioned").mkdir()
+    (folder / file_name("CP01")).write_text(capability_file("CP01", found), encoding="utf-8")
+    result = depot("chargers", "site", str(folder))
+    assert result.exit_code == 0, result.stderr
+    assert "commissioned on 2025-11-10, firmware 1.2: no amperes" in " ".join(result.stdout.split())
+    levers = document("chargers", "site", str(folder), "--charger", "CP01")["chargers"]["CP01"]["levers"]
+    assert {one["lever"]: one["origin"] for one in levers if one["origin"] != "default"}[
+        "unit"
+    ] == "commissioned"
+
+
+def test_a_charger_that_the_depot_has_not_is_bad_input() -> None:
+    result = depot("chargers", "site", "data/parcel-12", "--charger", "CP77")
+    assert result.exit_code == 2
+    assert "CP77" in result.stderr

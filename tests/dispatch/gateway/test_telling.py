@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
+from dispatch.events import Connected
 from dispatch.gateway.live import LiveDepot
 from dispatch.gateway.sockets import SocketStations
 from dispatch.station import SiteReading, VehicleReading
@@ -61,3 +63,16 @@ def test_a_reading_that_says_nothing_is_none() -> None:
         SiteReading(at=NOW)
     with pytest.raises(ValidationError):
         SiteReading(at=NOW, site_kw=float("nan"))
+
+
+async def test_who_looks_between_an_event_and_its_entry_in_the_journal_is_woken_by_it(tmp_path: Path) -> None:
+    """The event is older than the look, and becomes known after it."""
+    ticking = count()
+    live = LiveDepot(
+        ["CP1"], journal=a_journal(tmp_path), clock=lambda: NOW + timedelta(milliseconds=next(ticking))
+    )
+    live.record(Connected(charger_id="CP1", received_at=NOW, subprotocol="ocpp1.6"))
+    seen = live.state()
+    assert seen.charger("CP1").connected_since is None
+    woken = await live.wait_for_change(after=seen.now, timeout_s=10.0)
+    assert woken.charger("CP1").connected_since == NOW

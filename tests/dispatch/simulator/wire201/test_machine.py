@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from dispatch.connection import CallRefusedError
+from dispatch.simulator.machine import Outgoing
 from dispatch.simulator.persona import ExternalLimit, Persona
 from dispatch.simulator.wire201.machine import Machine201
 from tests.builders import a_bus, a_dc_connector, an_ac_connector
@@ -332,6 +333,10 @@ def test_vehicles_with_needs_tell_them() -> None:
         "evMaxVoltage": 230,
     }
     assert needs["chargingNeeds"]["departureTime"] == stamp(10 * 3600)
+    running = station.outlets[1].transaction
+    told = Outgoing(action="NotifyEVChargingNeeds", payload=needs, transaction=running)
+    station.answered(told, {"status": "Rejected"}, NOW)
+    assert station.outlets[1].is_charging  # the tag was not refused by that
     bus = a_station(a_stay(a_bus()), connectors=[a_dc_connector()], persona=Persona(announces_needs=True))
     assert dict(sent(bus))["NotifyEVChargingNeeds"]["chargingNeeds"]["requestedEnergyTransfer"] == "DC"
 
