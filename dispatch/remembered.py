@@ -83,7 +83,7 @@ def seen_before(
 ) -> Comparison | None:
     """What the last look at a connector still says; None where it has to be looked at anew.
 
-    What was contradicted is looked at again at once.
+    What was contradicted is looked at again at once, and so is what showed less: how much less is not remembered.
     """
     if seen is None or seen.verdict is Verdict.CONTRADICTED:
         return None
@@ -92,7 +92,7 @@ def seen_before(
     sentence = seen.sentence.removeprefix("audit").removeprefix(": ")
     if seen.verdict is Verdict.CANNOT_TELL:
         return Comparison(grade=Grade.UNUSABLE, sentence=sentence)
-    return Comparison(grade=Grade.LOWER if sentence else Grade.MATCH, sentence=sentence)
+    return None if sentence else Comparison(grade=Grade.MATCH)
 
 
 def is_remembered(

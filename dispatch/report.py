@@ -33,8 +33,23 @@ class Row:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Risk:
+    """A vehicle that is planned ready, and sure of ``soc_percent`` alone when it leaves; ``because`` says why. [%]"""
+
+    place: Place
+    vehicle_id: str
+    departure: datetime
+    soc_percent: float
+    required_soc_percent: float
+    because: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class NightReport:
-    """What one tick found and did. ``sent`` counts profiles; ``was_refused``: nothing could be sent safely."""
+    """What one tick found and did. ``sent`` counts profiles; ``was_refused``: nothing could be sent safely.
+
+    ``risks``: who is planned ready and may leave short all the same.
+    """
 
     plan: Plan
     at: datetime
@@ -45,11 +60,13 @@ class NightReport:
     is_reachable: bool = True
     was_refused: bool = False
     notes: tuple[str, ...] = field(default=())
+    risks: tuple[Risk, ...] = ()
 
     @property
     def needs_a_person(self) -> bool:
         """Whether anything needs a person: a connector, a vehicle that leaves short, a plan of an older folder."""
-        return self.is_outdated or bool(self.short) or any(row.needs_a_person for row in self.rows)
+        is_short = bool(self.short or self.risks)
+        return self.is_outdated or is_short or any(row.needs_a_person for row in self.rows)
 
     @property
     def short(self) -> tuple[str, ...]:
@@ -60,6 +77,16 @@ class NightReport:
             f"{visit.planned_soc_percent:.0f} % instead of {visit.required_soc_percent:.0f} %"
             for visit in self.plan.visits
             if not visit.is_ready
+        )
+
+    @property
+    def at_risk(self) -> tuple[str, ...]:
+        """A sentence for every vehicle that is planned ready, and not sure of it."""
+        local = self.plan.horizon.local
+        return tuple(
+            f"{risk.vehicle_id} may leave at {local(risk.departure):%H:%M} with {risk.soc_percent:.0f} % instead of "
+            f"{risk.required_soc_percent:.0f} %: {risk.place} {risk.because}"
+            for risk in self.risks
         )
 
 
@@ -86,7 +113,7 @@ def summary(report: NightReport) -> list[str]:
         "read back as they should be"
     )
     lines = [first]
-    lines += [*report.notes, *report.short]
+    lines += [*report.notes, *report.short, *report.at_risk]
     if wrong:
         lines.append(f"needs a person: {', '.join(wrong)}")
     return lines
@@ -115,6 +142,7 @@ def document(report: NightReport) -> dict[str, Any]:
             for row in report.rows
         ],
         "short": list(report.short),
+        "at_risk": list(report.at_risk),
         "notes": list(report.notes),
     }
 

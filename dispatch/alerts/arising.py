@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from dispatch.alert import Cause, Condition
 from dispatch.evidence import Rung, Verdict
-from dispatch.report import NightReport, Row
+from dispatch.report import NightReport, Risk, Row
 from optimiser.planned import PlannedVisit
 
 OF_TICKS = frozenset({Cause.DEPARTURE, Cause.CONTRADICTED, Cause.UNVERIFIED})
@@ -34,6 +34,25 @@ def _departures(report: NightReport) -> Iterator[Condition]:
     for visit in report.plan.visits:
         if not visit.is_ready and visit.departure > report.at:
             yield _departure(report, visit)
+    for risk in report.risks:
+        yield _risk(report, risk)
+
+
+def _risk(report: NightReport, risk: Risk) -> Condition:
+    """A departure that is planned ready; the same alert as if it were planned short, so that it is told once."""
+    return Condition(
+        cause=Cause.DEPARTURE,
+        subject=f"{risk.vehicle_id}@{risk.departure.isoformat()}",
+        what=f"{risk.vehicle_id} at {risk.place} may not be ready: leaves at "
+        f"{report.plan.horizon.local(risk.departure):%a %H:%M}, sure of {risk.soc_percent:.0f} % instead of "
+        f"{risk.required_soc_percent:.0f} %",
+        why=f"{risk.place} {risk.because}",
+        page="vehicle-short",
+        night=report.plan.night,
+        charger_id=risk.place.charger_id,
+        connector_id=risk.place.connector_id,
+        vehicle_id=risk.vehicle_id,
+    )
 
 
 def _departure(report: NightReport, visit: PlannedVisit) -> Condition:

@@ -8,6 +8,7 @@ from datetime import datetime
 from dispatch.evidence import Rung, Verdict
 from dispatch.overnight.facts import Facts
 from dispatch.overnight.losses import losses_of
+from dispatch.overnight.risks import risks_of
 from dispatch.push import Surroundings
 from dispatch.report import NightReport, Row
 from dispatch.safety import Place
@@ -38,6 +39,7 @@ def report_of(
         is_reachable=is_reachable,
         was_refused=bool(held_back) and not sent and not has_plan,
         notes=(*facts.notes, *(one for track in tracks for one in losses_of(track.target, track.known))),
+        risks=risks_of(tracks, facts.there, facts.plan, now=facts.live.now),
     )
 
 

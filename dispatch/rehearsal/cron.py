@@ -77,8 +77,9 @@ class Cron:
         report = await tick(
             scene.depot, night, plan, journal=self._leased, stations=self.stations, looks_anew=False
         )
-        short = frozenset(visit.vehicle_id for visit in report.plan.visits if not visit.is_ready)
-        self.told.append(Told(at=now, short=short, sent=report.sent))
+        short = {visit.vehicle_id for visit in report.plan.visits if not visit.is_ready}
+        short |= {risk.vehicle_id for risk in report.risks}
+        self.told.append(Told(at=now, short=frozenset(short), sent=report.sent))
         self._plan, self._ticking = report.plan, None
 
     def _under_a_lease(self) -> Journal:

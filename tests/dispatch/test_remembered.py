@@ -82,12 +82,12 @@ def test_people_are_told_how_often_it_has_refused_and_when_it_is_asked_again() -
     [
         (Verdict.CONFIRMED, "", Grade.MATCH),
         (Verdict.CONFIRMED, "audit", Grade.MATCH),
-        (Verdict.CONFIRMED, "it shows 0 A", Grade.LOWER),
+        (Verdict.CONFIRMED, "it shows 0 A", None),
         (Verdict.CANNOT_TELL, "no answer", Grade.UNUSABLE),
         (Verdict.CONTRADICTED, "it shows 16 A", None),
     ],
 )
-def test_a_look_says_later_what_it_said_then_but_for_a_contradiction(
+def test_a_look_says_later_what_it_said_then_but_where_more_or_less_was_shown(
     verdict: Verdict, sentence: str, grade: Grade | None
 ) -> None:
     seen = Seen(at=NOW - MINUTE, verdict=verdict, sentence=sentence)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 from dispatch.evidence import Rung, Verdict
-from dispatch.report import HEADERS, NightReport, Row, document, summary, table_rows
+from dispatch.report import HEADERS, NightReport, Risk, Row, document, summary, table_rows
 from dispatch.safety import Place
-from tests.builders import a_depot, a_night, a_visit
+from tests.builders import a_depot, a_night, a_visit, at
 from tests.dispatch.dispatch_builders import NOW, a_plan
 
 
@@ -51,6 +52,23 @@ def test_the_summary_counts_and_names_whoever_needs_a_person() -> None:
         "needs a person: CP2/1",
     ]
     assert report.needs_a_person
+
+
+def test_a_vehicle_that_is_planned_ready_and_not_sure_of_it_needs_a_person_too() -> None:
+    risk = Risk(
+        place=Place("CP1", 1),
+        vehicle_id="V1",
+        departure=at("07:42"),
+        soc_percent=31.4,
+        required_soc_percent=40.0,
+        because="is out of reach",
+    )
+    report = replace(a_report(a_row()), risks=(risk,))
+    assert report.needs_a_person
+    assert document(report)["at_risk"] == [
+        "V1 may leave at 07:42 with 31 % instead of 40 %: CP1/1 is out of reach"
+    ]
+    assert summary(report)[-1] == document(report)["at_risk"][0]
 
 
 def test_a_vehicle_that_leaves_short_needs_a_person() -> None:

@@ -8,7 +8,7 @@ from datetime import timedelta
 from dispatch.alert import Cause
 from dispatch.alerts.arising import conditions_of
 from dispatch.evidence import Rung, Verdict
-from dispatch.report import NightReport, Row
+from dispatch.report import NightReport, Risk, Row
 from dispatch.safety import Place
 from tests.builders import NIGHT, a_depot, a_night, a_van, a_visit, at
 from tests.dispatch.dispatch_builders import NOW, a_plan
@@ -54,6 +54,24 @@ def test_a_departure_at_risk_says_what_why_and_where() -> None:
     assert found.why == "V1 had 8 % instead of 56 %"
     assert (found.page, found.night) == ("vehicle-short", NIGHT)
     assert (found.charger_id, found.connector_id, found.vehicle_id) == ("CP1", 1, "V1")
+
+
+def test_who_is_planned_ready_and_not_sure_of_it_has_the_alert_of_its_departure() -> None:
+    short = a_report(required_soc_percent=90.0)
+    visit = short.plan.visits[0]
+    risk = Risk(
+        place=Place("CP1", 1),
+        vehicle_id="V1",
+        departure=visit.departure,
+        soc_percent=31.0,
+        required_soc_percent=40.0,
+        because="is out of reach, and goes on with what it has",
+    )
+    (found,) = conditions_of(replace(a_report(), risks=(risk,)))
+    (planned,) = conditions_of(short)
+    assert (found.cause, found.subject, found.page) == (planned.cause, planned.subject, planned.page)
+    assert found.what == "V1 at CP1/1 may not be ready: leaves at Tue 07:42, sure of 31 % instead of 40 %"
+    assert found.why == "CP1/1 is out of reach, and goes on with what it has"
 
 
 def test_who_has_left_is_no_more_at_risk() -> None:
