@@ -37,7 +37,8 @@ class Persona:
 
     What it says and does not do: ``accepts_everything`` accepts and keeps nothing; ``ignores_profiles`` accepts,
     keeps and shows them and lets the vehicle draw what it wants. ``kept_periods``: of a schedule it accepts, it keeps
-    only so many periods, the first; the last of them goes on. ``composite`` "rejected" never tells a schedule,
+    only so many periods, the first; the last of them goes on. ``kept_profiles``: of those that it accepts, it keeps
+    only so many, the first that came or, with ``keeps_newest``, the last. ``composite`` "rejected" never tells a schedule,
     "missing" accepts and tells none, "wrong" tells full power all the time, "not_rebased" tells the periods as
     they were sent, whenever it is asked, "negative" tells -1 where there is no limit.
 
@@ -79,6 +80,8 @@ class Persona:
     accepts_everything: bool = False
     ignores_profiles: bool = False
     kept_periods: int | None = None
+    kept_profiles: int | None = None
+    keeps_newest: bool = False
     composite: Literal["ok", "rejected", "missing", "wrong", "not_rebased", "negative"] = "ok"
 
     reads_offsets_as_utc: bool = False

@@ -91,7 +91,14 @@ class SmartCharging:
     def install(self, new: Installed) -> None:
         """Take a profile, or what the persona keeps of it."""
         kept = replace(new, periods=new.periods[: self._persona.kept_periods])
-        self.installed = install(self.installed, kept, rules=self._rules)
+        self.installed = self._kept(install(self.installed, kept, rules=self._rules), new=kept)
+
+    def _kept(self, whole: tuple[Installed, ...], *, new: Installed) -> tuple[Installed, ...]:
+        """Which of all profiles that it should hold it keeps; one that takes another's place is always kept."""
+        most = self._persona.kept_profiles
+        if most is None or len(whole) <= max(most, len(self.installed)):
+            return whole
+        return whole[-most:] if self._persona.keeps_newest else tuple(e for e in whole if e is not new)
 
     def clear(self, fits: Callable[[Installed], bool]) -> bool:
         """Forget the profiles that fit; whether there were any."""

@@ -13,6 +13,7 @@ from dispatch.rehearsal.faults import (
     Foreign,
     HalfApplies,
     Ignores,
+    KeepsSome,
     Misreads,
     Offline,
     Reboot,
@@ -74,6 +75,14 @@ def _ignores(fault: Ignores, scene: Scene) -> Scene:
 @applied.register
 def _half_applies(fault: HalfApplies, scene: Scene) -> Scene:
     persona = replace(_persona(scene, fault.charger), kept_periods=fault.periods)
+    return _behaving(scene, fault.charger, persona)
+
+
+@applied.register
+def _keeps_some(fault: KeepsSome, scene: Scene) -> Scene:
+    persona = replace(
+        _persona(scene, fault.charger), kept_profiles=fault.profiles, keeps_newest=fault.which == "last"
+    )
     return _behaving(scene, fault.charger, persona)
 
 

@@ -12,6 +12,7 @@ from dispatch.rehearsal.faults import (
     Foreign,
     HalfApplies,
     Ignores,
+    KeepsSome,
     Misreads,
     Offline,
     Reboot,
@@ -49,8 +50,13 @@ def _ignores(dice: Random, scene: Scene) -> Fault:
     return Ignores(charger=a_charger(dice, scene))
 
 
-def _half_applies(dice: Random, scene: Scene) -> Fault:
-    return HalfApplies(charger=a_charger(dice, scene), periods=dice.choice((1, 1, 2, 4)))
+def _keeps_a_part(dice: Random, scene: Scene) -> Fault:
+    """The first periods of profiles or, one time in four, the first or last profile."""
+    charger_id, periods = a_charger(dice, scene), dice.choice((1, None, 2, 4))
+    if periods is None:
+        which = dice.choice(("first", "last"))
+        return KeepsSome.model_validate({"charger": charger_id, "which": which})
+    return HalfApplies(charger=charger_id, periods=periods)
 
 
 def _misreads(dice: Random, scene: Scene) -> Fault:
@@ -95,7 +101,7 @@ DICE: tuple[Die, ...] = (
     _offline,
     _refuses,
     _ignores,
-    _half_applies,
+    _keeps_a_part,
     _misreads,
     _clock,
     _stale,

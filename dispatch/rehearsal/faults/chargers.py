@@ -73,6 +73,15 @@ class HalfApplies(Fault):
     periods: int = Field(default=1, ge=1, le=24)
 
 
+class KeepsSome(Fault):
+    """A charger accepts every profile and keeps only so many: the ``first`` that came, or the ``last``."""
+
+    word: ClassVar[str] = "keeps"
+    charger: str
+    profiles: int = Field(default=1, ge=1, le=10)
+    which: Literal["first", "last"] = "first"
+
+
 class Misreads(Fault):
     """A charger takes amperes for the total of its phases, watts for those of each phase, or all phases for one.
 
@@ -124,6 +133,7 @@ KINDS: tuple[type[Fault], ...] = (
     Refuses,
     Ignores,
     HalfApplies,
+    KeepsSome,
     Misreads,
     ClockOff,
     Stale,

@@ -16,6 +16,7 @@ from dispatch.rehearsal.faults import (
     Foreign,
     HalfApplies,
     Ignores,
+    KeepsSome,
     Misreads,
     Offline,
     Stale,
@@ -59,6 +60,7 @@ def power_kw(happened: Happened, charger_id: str, clock: str) -> float:
     [
         "ignores: {charger: CP1}",
         "half-applies: {charger: CP1, periods: 2}",
+        "keeps: {charger: CP1, which: last}",
         "misreads: {charger: CP1, how: amperes-as-total}",
         "clock: {charger: CP1, minutes: -10}",
         "stale: {charger: CP1, kw: 11}",
@@ -80,6 +82,7 @@ def test_a_line_prints_as_it_is_written(line: str, tmp_path: Path) -> None:
         ("misreads: {charger: CP1, how: backwards}", "'amperes-as-total', 'watts-per-phase'"),
         ("stale: {charger: CP1, kw: 11, level: 9}", "less than or equal to 8"),
         ("half-applies: {charger: CP1, periods: 0}", "greater than or equal to 1"),
+        ("keeps: {charger: CP1, profiles: 0}", "greater than or equal to 1"),
         ("clock: {charger: CP1, minutes: 121}", "less than or equal to 120"),
     ],
 )
@@ -120,6 +123,13 @@ def test_a_charger_that_keeps_the_first_periods_is_sent_what_comes_next_in_as_ma
     assert judge(happened).broken == frozenset()
     assert min(left.soc_percent for left in happened.departed) >= 80.0 - READY_TOLERANCE_PERCENT
     assert sum(told.sent for told in happened.told) > sum(told.sent for told in story().told)
+
+
+@pytest.mark.parametrize("which", ["first", "last"])
+def test_a_charger_that_keeps_one_profile_of_two_breaks_no_limit(which: str) -> None:
+    happened = story(KeepsSome.model_validate({"charger": "CP1", "which": which}))
+    assert judge(happened).violations == ()
+    assert happened.crashes == ()
 
 
 def test_a_charger_that_shares_amperes_over_its_phases_is_sent_watts() -> None:
