@@ -25,6 +25,7 @@ from optimiser.inputs import (
     load_depot,
     load_folder,
     load_night,
+    load_telematics,
     night_containing,
     nights_in,
 )
@@ -153,7 +154,7 @@ def register(
 
 def check(terminal: Terminal, folder: Path, *, night: str | None, around: Surroundings) -> ExitCode:
     """Reads the depot and one or all of its nights, and says what they hold."""
-    depot, nights = read_folder(folder, night)
+    depot, nights = _read_with_telematics(folder, night)
     depot = around.with_known_chargers(depot)
     warnings = list(dict.fromkeys([*_could_pass(depot), *(text for one in nights for text in one.warnings)]))
     connectors = sum(1 for _ in depot.connectors())
@@ -333,6 +334,24 @@ def read_folder(folder: Path, night: str | None) -> tuple[Depot, list[Night]]:
     if problems or known is None:
         raise InputError(problems)
     return known, [read for read in nights if read is not None]
+
+
+def _read_with_telematics(folder: Path, night: str | None) -> tuple[Depot, list[Night]]:
+    """The depot with its nights, with the problems of telematics too: a plan can do without them, a check not."""
+    problems: dict[Problem, None] = {}
+    depot, nights = None, list[Night]()
+    try:
+        depot, nights = read_folder(folder, night)
+    except InputError as error:
+        problems.update(dict.fromkeys(error.problems))
+    for named in (None, *(one.date for one in nights)):
+        try:
+            load_telematics(folder, depot or load_depot(folder), named)
+        except InputError as error:
+            problems.update(dict.fromkeys(error.problems))
+    if depot is None or problems:
+        raise InputError(problems)
+    return depot, nights
 
 
 def _stored_plan(folder: Path, depot: Depot, night: str | None, around: Surroundings) -> Plan:

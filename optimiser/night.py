@@ -40,6 +40,15 @@ class Visit:
     decided: tuple[Decided, ...] = ()
 
 
+@dataclass(frozen=True, kw_only=True)
+class SocReading:
+    """What a vehicle's telematics have written down of its state of charge at an instant."""
+
+    vehicle_id: str
+    at: datetime
+    soc_percent: float
+
+
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Night(Printed):
     """A night on its horizon: who comes, and the site's prices, loads and limits; arrays have shape (steps,).

@@ -8,7 +8,7 @@ import logging
 import signal
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -21,6 +21,7 @@ from dispatch.alerts import Told
 from dispatch.alerts.words import alert_document
 from dispatch.commands.aftermath import Aftermath, LookForForeign
 from dispatch.commands.logged import Format, terminal_for
+from dispatch.commands.telematics import hear_telematics
 from dispatch.decide import Write
 from dispatch.journal import Journal
 from dispatch.operations.logs import LogFormat, begin_logging, log_tick
@@ -102,8 +103,10 @@ async def _once(
 ) -> ExitCode:
     async with site.writing("depot dispatch") as journal:
         read, plan = await site.planned_night(named)
+        said = await hear_telematics(site, site.depot, read.date)
         with terminal.working(f"sending the night of {read.date} to {len(site.depot.chargers)} chargers"):
             found = await tick(site.depot, read, plan, journal=journal, stations=site.stations)
+            found = replace(found, notes=(*found.notes, *said))
             _prune(journal, site.depot, found)
     log_tick(log, site.depot.name, found, exit_code=_exit_code(found))
     terminal.table(report.HEADERS, report.table_rows(found))
@@ -190,9 +193,9 @@ class _Nights:
         depot, night, plan = found
         await self.site.tidy(journal)
         self.ticks += 1
-        self.last = await tick(
-            depot, night, plan, journal=journal, stations=self.site.stations, looks_anew=False
-        )
+        said = await hear_telematics(self.site, depot, night.date)
+        ended = await tick(depot, night, plan, journal=journal, stations=self.site.stations, looks_anew=False)
+        self.last = replace(ended, notes=(*ended.notes, *said))
         _prune(journal, depot, self.last)
         log_tick(log, depot.name, self.last, exit_code=_exit_code(self.last))
         for line in report.summary(self.last):

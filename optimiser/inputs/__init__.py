@@ -12,7 +12,8 @@ from optimiser.inputs.depots import read_depot
 from optimiser.inputs.files import Folder, InputError, Problem, shown_value
 from optimiser.inputs.history import read_history
 from optimiser.inputs.nights import nights_of, read_night
-from optimiser.night import Night
+from optimiser.inputs.telematics import read_telematics
+from optimiser.night import Night, SocReading
 
 __all__ = [
     "InputError",
@@ -22,6 +23,7 @@ __all__ = [
     "load_folder",
     "load_history",
     "load_night",
+    "load_telematics",
     "night_containing",
     "nights_in",
 ]
@@ -82,6 +84,17 @@ def load_history(folder: str | Path) -> History:
     history = read_history(opened, read_depot(opened))
     opened.raise_problems()
     return history or History(visits=())
+
+
+def load_telematics(folder: str | Path, depot: Depot, night: date | None) -> tuple[SocReading, ...]:
+    """What vehicles say of themselves in ``telematics.csv`` of a depot's folder, and in that of a night, in their order.
+
+    Raises :class:`InputError` with all that is wrong with the files, also where one is just being written.
+    """
+    opened = _open(folder)
+    found = read_telematics(opened, depot, night)
+    opened.raise_problems()
+    return found
 
 
 def nights_in(folder: str | Path) -> list[date]:

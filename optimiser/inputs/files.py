@@ -130,6 +130,10 @@ class Folder:
             return None
         return text
 
+    def has_whole_lines(self, name: str) -> bool:
+        """Whether the last line of a file that was read has an end, as it has where nobody is writing it now."""
+        return self._contents.get(name, b"").endswith((b"\n", b"\r"))
+
     def sha256(self) -> str:
         """Fingerprint of every file read, by name and content, whatever the order of reading."""
         digest = hashlib.sha256()

@@ -28,7 +28,7 @@ from optimiser.inputs.series import Point, TimeSeries, checked_series
 from optimiser.inputs.visits import ReadVisit, read_instant, read_visits
 from optimiser.night import Night
 
-NIGHT_FILES = ("visits.csv", "prices.csv", "base_load.csv", "site_limit.csv", "pv.csv")
+NIGHT_FILES = ("visits.csv", "prices.csv", "base_load.csv", "site_limit.csv", "pv.csv", "telematics.csv")
 SHOWN_NIGHTS = 10
 """How many of the nights that exist are named when one does not."""
 

@@ -139,6 +139,14 @@ class PvRow(CsvRow):
     pv_kw: Kw = Field(description="What the roof is expected to give [kW]")
 
 
+class TelematicsRow(CsvRow):
+    """telematics.csv."""
+
+    vehicle_id: Id = Field(description="A vehicle of vehicles.csv")
+    time: str = Field(description="When it was so, for example 2025-11-10T20:15")
+    soc_percent: Percent = Field(description="State of charge [%]")
+
+
 def table_of(folder: Folder, name: str, model: type[CsvRow]) -> Table | None:
     """The CSV file with the columns of a row model, or None with a problem noted."""
     fields = model.model_fields.items()
