@@ -20,6 +20,7 @@ from dispatch.alerts import teller_of
 from dispatch.alerts.watching import CronWatch, DueNight
 from dispatch.commands.logged import Format, terminal_for
 from dispatch.journal import Journal, StoreAwayError
+from dispatch.mqtt import BrokerSettingsError, broker_of, listen
 from dispatch.operations.logs import LogFormat, begin_logging
 from dispatch.tls import spare_memory
 from optimiser.cli import AsJson, ExitCode, Folder
@@ -142,14 +143,23 @@ def _serve(
 def _companions(
     depot: Depot, folder: Path, journal: Journal, clock: Callable[[], datetime]
 ) -> list[gateway.Companion]:
-    """What runs beside the sockets: somebody who watches over cron."""
+    """What runs beside the sockets: somebody who watches over cron, and somebody who listens to the broker."""
     watch = CronWatch(
         teller=teller_of(depot, folder, journal),
         due=partial(_due_night, depot, folder),
         clock=clock,
         begun_at=clock(),
     )
-    return [lambda _listener: watch.run()]
+    companions: list[gateway.Companion] = [lambda _listener: watch.run()]
+    settings = depot.gateway.mqtt
+    if settings is not None:
+        try:
+            broker = broker_of(settings, folder)
+        except BrokerSettingsError as error:
+            where, allowed = "depot.yaml gateway.mqtt", "a password and an authority that can be read"
+            raise InputError([Problem(where=where, found=str(error), allowed=allowed)]) from error
+        companions.append(partial(listen, broker=broker, depot=depot, clock=clock))
+    return companions
 
 
 def _due_night(depot: Depot, folder: Path, now: datetime) -> DueNight | None:
