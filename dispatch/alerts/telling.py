@@ -19,6 +19,7 @@ from dispatch.alerts.words import document, subject, text
 from dispatch.journal import Journal
 from dispatch.store.alerts import AlertBook
 from optimiser.depot import Depot
+from optimiser.display import counted
 
 AT_ONCE = timedelta(0)
 """An alert of something that is looked at directly is over as soon as that is seen."""
@@ -83,7 +84,7 @@ class Teller:
                     for alert, news in letter.contents
                 ]
             )
-            what = f"{len(letter.there)} alerts, {len(letter.over)} over"
+            what = f"{counted(len(letter.there), 'alert')}, {len(letter.over)} over"
             outcome = "told" if is_delivered else "could not be told, to be tried again at the next tick"
             lines.append(f"{what}: {outcome} by {letter.channel} ({detail})")
         return Told(open_alerts=tuple(one for one in alerts if one.is_open), lines=tuple(lines))
@@ -103,6 +104,6 @@ class Teller:
 
 def teller_of(depot: Depot, folder: Path, journal: Journal) -> Teller:
     """Who tells of the alerts of a depot's folder, by the ways that ``depot.yaml`` names."""
-    return Teller(
-        depot=depot, folder=folder, book=AlertBook(engine=journal.engine), ways=ways_of(depot, folder)
-    )
+    book = AlertBook(engine=journal.engine)
+    # Whoever reads a message stands in another folder than the command that sent it.
+    return Teller(depot=depot, folder=folder.resolve(), book=book, ways=ways_of(depot, folder))

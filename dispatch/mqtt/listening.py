@@ -22,6 +22,7 @@ from dispatch.mqtt.topics import filters, reading_of
 from dispatch.secret import SecretError, read_secret
 from dispatch.station import Listener, SiteReading
 from optimiser.depot import Depot
+from optimiser.display import counted
 from optimiser.links import MqttSettings
 
 log = logging.getLogger(__name__)
@@ -66,7 +67,7 @@ class Heard:
         count = self.refused[why]
         if count & (count - 1) == 0:
             log.warning(
-                "MQTT: %d messages cannot be used, the last of them on %r: %s", count, topic[:200], why
+                "MQTT: %s cannot be used, the last on %r: %s", counted(count, "message"), topic[:200], why
             )
 
 

@@ -80,7 +80,7 @@ async def test_what_could_not_be_delivered_is_journalled_and_told_at_the_next_ti
         teller = a_teller(journal, webhook(tmp_path, server.url("hook/very-secret")))
         failed = await tell(teller, 0, is_there=True)
         assert failed.lines == (
-            "1 alerts, 0 over: could not be told, to be tried again at the next tick by webhook (answered 500)",
+            "1 alert, 0 over: could not be told, to be tried again at the next tick by webhook (answered 500)",
         )
         await tell(teller, 1, is_there=True)
         await tell(teller, 2, is_there=True)

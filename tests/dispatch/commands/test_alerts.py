@@ -110,6 +110,7 @@ async def test_a_departure_at_risk_is_told_by_the_tick_that_sees_it_and_only_by_
     assert alert["what"].startswith("V1 at CP1/1 will not be ready: leaves at Mon 22:30 with")
     assert (alert["vehicle_id"], alert["charger_id"], alert["connector_id"]) == ("V1", "CP1", 1)
     assert [one["id"] for one in document["alerts"]] == [alert["id"]]
+    assert f"depot alerts {yard.folder.resolve()} --acknowledge" in posted["text"]
     assert latest is not None
     assert (latest.exit_code, latest.summary) == (1, document["summary"])
 
