@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
@@ -12,7 +13,7 @@ import typer
 from dispatch.charger import Capabilities, CapabilityError
 from dispatch.evidence import Layer
 from dispatch.identity import Identity
-from dispatch.known import Known, Origin, known_of
+from dispatch.known import Known, Origin, identity_of, known_of
 from dispatch.layers import Target, layer_profiles
 from dispatch.models import KnownModel, shipped_models
 from dispatch.ocpp16.requests import set_charging_profile
@@ -81,7 +82,7 @@ def site_command(
     terminal = Terminal(as_json=as_json)
     try:
         chargers = _chosen(load_depot(folder), charger)
-        found = {one.id: known_of(one) for one in chargers}
+        found = {one.id: known_of(one, identity=_with_its_firmware(one)) for one in chargers}
     except InputError as error:
         terminal.complain(f"with {folder}", error.problems)
         raise typer.Exit(ExitCode.BAD_INPUT) from None
@@ -99,6 +100,12 @@ def site_command(
     if plain:
         terminal.say(f"By default, until they report and learn: {', '.join(plain)}.")
     terminal.document({"chargers": {name: document(known, ()) for name, known in found.items()}})
+
+
+def _with_its_firmware(charger: Charger) -> Identity:
+    """Which charger it is, if it still has the firmware with which it was commissioned."""
+    firmware = None if charger.commissioned is None else charger.commissioned.firmware or None
+    return replace(identity_of(charger), firmware=firmware)
 
 
 def _chosen(depot: Depot, charger_id: str | None) -> Sequence[Charger]:

@@ -80,7 +80,10 @@ def test_nothing_goes_out_to_a_model_that_takes_no_profiles() -> None:
 
 def test_what_a_charger_of_a_depot_was_commissioned_as_is_shown_with_its_date(tmp_path: Path) -> None:
     found = Commissioned(
-        on=date(2025, 11, 10), firmware="1.2", capabilities={"unit": "W"}, because={"unit": "no amperes"}
+        on=date(2025, 11, 10),
+        firmware="1.2",
+        capabilities={"unit": "W", "forgets": "never"},
+        because={"unit": "no amperes"},
     )
     folder = Path(shutil.copytree("data/parcel-12", tmp_path / "parcel-12"))
     (folder / "commissioned").mkdir()
@@ -92,6 +95,7 @@ def test_what_a_charger_of_a_depot_was_commissioned_as_is_shown_with_its_date(tm
     assert {one["lever"]: one["origin"] for one in levers if one["origin"] != "default"}[
         "unit"
     ] == "commissioned"
+    assert {one["lever"]: one["value"] for one in levers}["forgets"] == "never"
 
 
 def test_a_charger_that_the_depot_has_not_is_bad_input() -> None:
