@@ -201,7 +201,7 @@ class Capabilities(Value):
     proven_with_firmware: str = Field(
         default="",
         description="Firmware with which it was commissioned. What was proven then (accepted_is_proof, forgets: never, "
-        "or ceiling) counts with no other firmware. Not given: whatever its firmware is.",
+        "ceiling, takes_turns) counts with no other firmware. Not given: whatever its firmware is.",
     )
     settle_s: int = Field(
         default=0,
@@ -213,6 +213,11 @@ class Capabilities(Value):
         default=False,
         description="Whether a limit of 0 ends the transaction, so that a pause needs somebody to start it again. "
         "It is among the first to get a floor above 0.",
+    )
+    takes_turns: bool = Field(
+        default=False,
+        description="Whether it is proven to keep to a profile that comes again each day, by UTC, and to hold 0: where "
+        "floors are too scarce for all, such chargers take turns with one that they can use.",
     )
     remedy: str = Field(
         default="", description="What a person has to do at the charger where it refuses, in words."
@@ -226,8 +231,9 @@ class Capabilities(Value):
             doubtful["accepted_is_proof"] = False
         if self.forgets == "never" and not is_the_same:
             doubtful["forgets"] = "unknown"
-        if self.ceiling and not is_the_same:
-            doubtful["ceiling"] = False
+        doubtful |= {
+            lever: False for lever in ("ceiling", "takes_turns") if getattr(self, lever) and not is_the_same
+        }
         return self.model_copy(update=doubtful) if doubtful else self
 
     def has_ceiling(self, *, is_alone: bool) -> bool:

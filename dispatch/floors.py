@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import pairwise
 
@@ -12,8 +12,8 @@ import numpy.typing as npt
 
 from dispatch.composite import Limit
 from dispatch.edges import burdened, staggered
-from dispatch.known import capabilities_of
-from dispatch.layers import Target, with_head_start
+from dispatch.known import capabilities_as_proven, capabilities_of
+from dispatch.layers import Target, Turn, with_head_start
 from dispatch.safety import Bottleneck, Draw, Measure, Place, Wiring, bottlenecks, room, room_without_plan
 from optimiser.depot import DC_STEP_KW, Connector, Depot
 from optimiser.horizon import FloatArray
@@ -30,52 +30,148 @@ from optimiser.units import current_a_from_kw, floor_to_step
 Steps = npt.NDArray[np.bool_]
 
 
-def floors(depot: Depot) -> dict[Place, float]:
-    """What each connector may draw without a plan, at any time of the year. [kW, grid side]
+DAY_S = 24 * 3600
+SHORTEST_TURN_S = 3600
+"""A vehicle that is woken for less than an hour has charged little, and some do not wake again. [s]"""
+PAUSE_S = 600
+"""Between two turns: two clocks that are two minutes off in different directions, and five minutes to settle. [s]"""
 
-    An equal share of what every transformer and feeder leaves after the highest base load; where that is
-    below what a vehicle can charge with, as many connectors as possible get just that and the others 0, first
-    those at which 0 would end the session.
+
+@dataclass(frozen=True, kw_only=True)
+class Shared:
+    """What each connector may draw without a plan. [kW, grid side]
+
+    ``always_kw`` at any time of the year; ``in_turn`` beside that in spans of every day, in seconds since midnight UTC.
     """
-    limits = bottlenecks(depot)
-    wirings = {
-        Place(charger.id, connector.id): Wiring(
-            place=Place(charger.id, connector.id), connector=connector, voltage_v=depot.site.voltage_v
+
+    always_kw: Mapping[Place, float]
+    in_turn: Mapping[Place, tuple[float, tuple[tuple[int, int], ...]]] = field(default_factory=dict)
+
+
+def floors(depot: Depot) -> Mapping[Place, float]:
+    """What each connector may draw without a plan, at any time of the year. [kW, grid side]"""
+    return shared(depot).always_kw
+
+
+def shared(depot: Depot) -> Shared:
+    """What each connector may draw without a plan, at any time of the year.
+
+    An equal share of what every transformer and feeder leaves after the highest base load; where that is below what a
+    vehicle can charge with, as many connectors as possible get just that and the others 0, first those at which 0
+    would end the session. Where that leaves out chargers that are proven to take turns, those of them that have no
+    equal share take turns with it, of an hour or more with a pause between.
+    """
+    sharing = _Sharing(depot)
+    order = sorted(
+        sharing.wirings,
+        key=lambda place: (not sharing.words[place.charger_id].zero_ends_session, sharing.lowest_kw[place]),
+    )
+    always_kw = dict.fromkeys(sharing.wirings, 0.0)
+    for place in sharing.wirings:
+        if sharing.share_kw[place] >= sharing.lowest_kw[place]:
+            always_kw[place] = sharing.share_kw[place]
+            sharing.take(place, always_kw[place], sharing.room_left)
+    scarce = [place for place in order if always_kw[place] == 0.0 and sharing.can_charge(place)]
+    steady = [place for place in scarce if not sharing.takes_turns(place)]
+    takers = [place for place in scarce if sharing.takes_turns(place)]
+    rooms = list(sharing.room_left)
+    first = [place for place in scarce if sharing.take(place, sharing.lowest_kw[place], rooms)]
+    if not set(takers) <= set(first):
+        for place in steady:
+            if place in first:
+                sharing.take(place, sharing.lowest_kw[place], sharing.room_left)
+        slots = _slots(takers, sharing)
+        if len(slots) > 1:
+            always_kw |= {place: sharing.lowest_kw[place] for place in steady if place in first}
+            return Shared(always_kw=always_kw, in_turn=_turns(slots, sharing))
+    return Shared(always_kw=always_kw | {place: sharing.lowest_kw[place] for place in first})
+
+
+class _Sharing:
+    """What is shared, and what each connector needs of it. Rooms are in the measures of the bottlenecks."""
+
+    def __init__(self, depot: Depot) -> None:
+        self.limits = bottlenecks(depot)
+        self.words = {charger.id: capabilities_as_proven(charger) for charger in depot.chargers}
+        self.connectors = {charger.id: len(charger.connectors) for charger in depot.chargers}
+        self.wirings = {
+            Place(charger.id, connector.id): Wiring(
+                place=Place(charger.id, connector.id), connector=connector, voltage_v=depot.site.voltage_v
+            )
+            for charger, connector in depot.connectors()
+        }
+        self.lowest_kw = {
+            place: _lowest_kw(wiring, self.words[place.charger_id].min_current_a)
+            for place, wiring in self.wirings.items()
+        }
+        self.room_left = [room_without_plan(limit, depot) for limit in self.limits]
+        self.above: dict[Place, list[int]] = {place: [] for place in self.wirings}
+        for index, limit in enumerate(self.limits):
+            for place in limit.places:
+                self.above[place].append(index)
+        self.share_kw = {place: self._equal_share_kw(place) for place in self.wirings}
+
+    def _equal_share_kw(self, place: Place) -> float:
+        wiring = self.wirings[place]
+        share_kw = min(
+            _as_kw(self.room_left[index] / max(1, len(self.limits[index].places)), self.limits[index], wiring)
+            for index in self.above[place]
         )
-        for charger, connector in depot.connectors()
-    }
-    words = {charger.id: capabilities_of(charger) for charger in depot.chargers}
-    lowest = {
-        place: _lowest_kw(wiring, words[place.charger_id].min_current_a) for place, wiring in wirings.items()
-    }
-    room_left = [room_without_plan(limit, depot) for limit in limits]
-    above: dict[Place, list[int]] = {place: [] for place in wirings}
-    for index, limit in enumerate(limits):
-        for place in limit.places:
-            above[place].append(index)
-    shares = [left / max(1, len(limit.places)) for left, limit in zip(room_left, limits, strict=True)]
-    result = dict.fromkeys(wirings, 0.0)
+        return min(_usable_kw(share_kw, wiring), wiring.full_kw)
 
-    def give(place: Place, power_kw: float) -> None:
-        result[place] = power_kw
-        for index in above[place]:
-            room_left[index] -= _measured_at(power_kw, limits[index], wirings[place])
+    def can_charge(self, place: Place) -> bool:
+        """Whether a vehicle can charge there at all."""
+        return self.lowest_kw[place] <= self.wirings[place].full_kw
 
-    for place, wiring in wirings.items():
-        share_kw = min(_as_kw(shares[index], limits[index], wiring) for index in above[place])
-        share_kw = min(_usable_kw(share_kw, wiring), wiring.full_kw)
-        if share_kw >= lowest[place]:
-            give(place, share_kw)
-    for place in sorted(
-        wirings, key=lambda place: (not words[place.charger_id].zero_ends_session, lowest[place])
-    ):
-        if result[place] == 0.0 and lowest[place] <= wirings[place].full_kw:
-            taken = {
-                index: _measured_at(lowest[place], limits[index], wirings[place]) for index in above[place]
-            }
-            if all(room_left[index] >= needed - 1e-9 for index, needed in taken.items()):
-                give(place, lowest[place])
-    return result
+    def takes_turns(self, place: Place) -> bool:
+        """Whether a connector is proven to keep to turns, and has a floor of its own to say them in."""
+        words = self.words[place.charger_id]
+        is_plain = words.kind == "absolute" and words.purpose == "tx_default" and words.max_periods >= 4
+        return words.takes_turns and is_plain and not words.is_degraded(self.connectors[place.charger_id])
+
+    def take(self, place: Place, power_kw: float, rooms: list[float]) -> bool:
+        """Take a connector's power out of rooms, if it fits into all of them."""
+        taken = {
+            index: _measured_at(power_kw, self.limits[index], self.wirings[place])
+            for index in self.above[place]
+        }
+        if any(rooms[index] < needed - 1e-9 for index, needed in taken.items()):
+            return False
+        for index, needed in taken.items():
+            rooms[index] -= needed
+        return True
+
+
+def _slots(takers: Sequence[Place], sharing: _Sharing) -> list[list[Place]]:
+    """Who can have a floor at the same time, in as few groups as come of it; who fits into none stays without."""
+    slots: list[list[Place]] = []
+    rooms: list[list[float]] = []
+    for place in takers:
+        power_kw = sharing.lowest_kw[place]
+        number = next((n for n, left in enumerate(rooms) if sharing.take(place, power_kw, left)), None)
+        if number is not None:
+            slots[number].append(place)
+            continue
+        left = list(sharing.room_left)
+        if (len(slots) + 1) * (SHORTEST_TURN_S + PAUSE_S) <= DAY_S and sharing.take(place, power_kw, left):
+            slots.append([place])
+            rooms.append(left)
+    return slots
+
+
+def _turns(
+    slots: Sequence[Sequence[Place]], sharing: _Sharing
+) -> dict[Place, tuple[float, tuple[tuple[int, int], ...]]]:
+    """Turn after turn through the day, as often as there is time and a charger's periods can say."""
+    most = min(sharing.words[place.charger_id].max_periods for slot in slots for place in slot)
+    rounds = min(DAY_S // (len(slots) * (SHORTEST_TURN_S + PAUSE_S)), (most - 2) // 2)
+    every_s = DAY_S // (len(slots) * max(1, rounds)) // 60 * 60
+    found: dict[Place, tuple[float, tuple[tuple[int, int], ...]]] = {}
+    for number, slot in enumerate(slots):
+        begins = [(turn * len(slots) + number) * every_s for turn in range(max(1, rounds))]
+        spans = tuple((begin_s, begin_s + every_s - PAUSE_S) for begin_s in begins)
+        found |= {place: (sharing.lowest_kw[place], spans) for place in slot}
+    return found
 
 
 def targets(
@@ -87,7 +183,7 @@ def targets(
     ``burdens_kw`` (T,): the most that connectors may draw which do not obey, whatever is planned for them.
     """
     burdens = burdens_kw or {}
-    floor_kw = floors(depot)
+    without_plan = shared(depot)
     begin = with_head_start(min(plan.horizon.start, plan.created_at))
     profiles = charging_profiles(wired(plan, depot))
     visits: dict[Place, tuple[tuple[datetime, datetime], ...]] = {}
@@ -97,7 +193,7 @@ def targets(
     result = []
     for (charger, connector), profile in zip(depot.connectors(), profiles, strict=True):
         place = Place(charger.id, connector.id)
-        floor = _floor_period(floor_kw[place], connector, plan, depot)
+        floor = _floor_period(without_plan.always_kw[place], connector, plan, depot)
         lead = replace(floor, start=begin, end=plan.horizon.start)
         result.append(
             Target(
@@ -107,6 +203,7 @@ def targets(
                 floor=floor,
                 visits=visits.get(place, ()),
                 is_alone=len(charger.connectors) == 1,
+                turn=_turn(without_plan, place, connector, plan, depot),
             )
         )
     settle_s = max(
@@ -224,6 +321,13 @@ def _measured_at(power_kw: float, limit: Bottleneck, wiring: Wiring) -> float:
     """What a connector takes of a bottleneck at a power, in its measure."""
     draw = _draw_at(power_kw, wiring)
     return draw.kw if limit.measure == "kw" else draw.phase_a
+
+
+def _turn(found: Shared, place: Place, connector: Connector, plan: Plan, depot: Depot) -> Turn | None:
+    if place not in found.in_turn:
+        return None
+    power_kw, spans = found.in_turn[place]
+    return Turn(limit=_floor_period(power_kw, connector, plan, depot), spans=spans)
 
 
 def _floor_period(power_kw: float, connector: Connector, plan: Plan, depot: Depot) -> Period:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import lru_cache
 from typing import Any
@@ -199,6 +199,17 @@ def capabilities_of(charger: Charger) -> Capabilities:
     Raises :class:`CapabilityError` for what ``depot.yaml`` says of it.
     """
     return known_of(charger).capabilities
+
+
+def capabilities_as_proven(charger: Charger) -> Capabilities:
+    """The levers of a charger if it still has the firmware with which it was commissioned.
+
+    Raises :class:`CapabilityError` for what ``depot.yaml`` says of it.
+    """
+    firmware = charger.capabilities.get("proven_with_firmware")
+    if not firmware and charger.commissioned is not None:
+        firmware = charger.commissioned.firmware
+    return known_of(charger, identity=replace(identity_of(charger), firmware=firmware or None)).capabilities
 
 
 def check_charger(charger: Charger) -> None:

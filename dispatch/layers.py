@@ -7,18 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from dispatch.charger import Capabilities
 from dispatch.evidence import Layer
 from dispatch.safety import Place
 from dispatch.station import ProfileKind, Purpose, RateUnit, SchedulePeriod, StationProfile, Transaction
 from dispatch.window import window
+from dispatch.wording import schedule_of, seconds_between
 from optimiser.depot import Connector
 from optimiser.plan import Plan
 from optimiser.planned import PlannedVisit
 from optimiser.profiles import ChargingProfile, Period, compressed
-from optimiser.units import floor_to_step, kw_from_current_a
+from optimiser.units import kw_from_current_a
 
 FEW_PERIODS = 4
 """A charger that holds no more is sent piece by piece what it cannot hold; others are not written to so often."""
@@ -32,6 +33,7 @@ and a profile that has not begun limits nothing."""
 _ABOVE_FLOOR_A, _ABOVE_FLOOR_KW = 1.0, 1.0
 """By how much a ceiling is above its floor at least: more than a read-back leaves open. [A, kW]"""
 
+_DAY_S = 24 * 3600
 _SLOTS = {Layer.FLOOR: 1, Layer.PLAN: 2, Layer.OVERRIDE: 3, Layer.CEILING: 4}
 
 
@@ -44,12 +46,21 @@ class LayerProfile:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Turn:
+    """A limit that holds in spans of every day, in seconds since midnight UTC, and 0 between them."""
+
+    limit: Period
+    spans: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Target:
     """What a connector is to be allowed, before it is put into a charger's words.
 
     ``plan`` covers the head start and the night; ``override`` is set where the running transaction needs a
     profile of its own. ``floor`` holds whenever nothing else does. ``is_alone``: it is its charger's only connector. ``visits`` are the spans in which vehicles are
-    planned to be there: where periods are scarce, theirs come first.
+    planned to be there: where periods are scarce, theirs come first. ``turn``: when each day the floor is one that a
+    vehicle can use, where all cannot have one at once.
     """
 
     place: Place
@@ -58,6 +69,7 @@ class Target:
     floor: Period
     visits: tuple[tuple[datetime, datetime], ...] = ()
     is_alone: bool = False
+    turn: Turn | None = None
     override: ChargingProfile | None = None
     transaction: Transaction | None = None
 
@@ -174,7 +186,7 @@ def shortened(profile: StationProfile, max_periods: int) -> StationProfile:
     )
     periods = tuple(
         SchedulePeriod(
-            start_s=_seconds(profile.start, period.start),
+            start_s=seconds_between(profile.start, period.start),
             limit=period.limit_kw,
             number_phases=period.phases or None,
         )
@@ -205,14 +217,15 @@ def _highest_of(target: Target, capabilities: Capabilities) -> Period:
     As high as the floor it would hide from every read-back that the floor is lost.
     """
     override = () if target.override is None else target.override.periods
-    periods = (target.floor, *target.plan.periods, *override)
+    floors = (target.floor,) if target.turn is None else (target.floor, target.turn.limit)
+    periods = (*floors, *target.plan.periods, *override)
     full = _full_power(target)
-    limit_kw = max(target.floor.limit_kw + _ABOVE_FLOOR_KW, *(period.limit_kw for period in periods))
+    limit_kw = max(floors[-1].limit_kw + _ABOVE_FLOOR_KW, *(period.limit_kw for period in periods))
     if full.limit_a is None:
         connector = target.connector
         least_kw = connector.min_kw * connector.grid_per_limit
         return replace(full, limit_kw=min(full.limit_kw, max(limit_kw, least_kw)))
-    floor_a = target.floor.limit_a or 0.0
+    floor_a = floors[-1].limit_a or 0.0
     above_a = floor_a + max(_ABOVE_FLOOR_A, capabilities.limit_step_a)
     if capabilities.limit_values_a:
         above_a = min((one for one in capabilities.limit_values_a if one > floor_a), default=full.limit_a)
@@ -236,10 +249,33 @@ def _full_power(target: Target) -> Period:
 
 def _floor_profile(target: Target, capabilities: Capabilities) -> StationProfile:
     """What holds without end."""
+    if target.turn is not None and _takes_turns(target, capabilities):
+        return _turn_profile(target, target.turn, capabilities)
     floor = replace(target.floor, start=target.plan.start)
     return _default_profile(
         target, capabilities, [floor], layer=Layer.FLOOR, level=capabilities.stack_level_floor
     )
+
+
+def _takes_turns(target: Target, capabilities: Capabilities) -> bool:
+    """Whether the charger is still known to, and takes a floor of its own."""
+    purpose, _ = _place(target, capabilities)
+    is_default = purpose is Purpose.TX_DEFAULT and capabilities.kind == "absolute"
+    return capabilities.takes_turns and is_default
+
+
+def _turn_profile(target: Target, turn: Turn, capabilities: Capabilities) -> StationProfile:
+    """The floor as a profile that comes again each day, for 24 hours from midnight UTC whatever clocks show."""
+    midnight = target.plan.start.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    edges = [(0, target.floor)]
+    for begin_s, end_s in turn.spans:
+        edges += [(begin_s, turn.limit), (end_s, target.floor)]
+    starts = {start_s: limit for start_s, limit in edges if start_s < _DAY_S}
+    periods = [replace(limit, start=midnight + timedelta(seconds=at)) for at, limit in starts.items()]
+    profile = _default_profile(
+        target, capabilities, periods, layer=Layer.FLOOR, level=capabilities.stack_level_floor
+    )
+    return profile.model_copy(update={"kind": ProfileKind.DAILY, "duration_s": _DAY_S})
 
 
 def _plan_profile(target: Target, capabilities: Capabilities, *, at: datetime) -> StationProfile:
@@ -272,7 +308,7 @@ def _override_profile(target: Target, capabilities: Capabilities, *, at: datetim
         kind=ProfileKind(capabilities.kind),
         start=short.start,
         unit=unit,
-        periods=_schedule(short.periods, target.connector, capabilities, unit, is_tx=True),
+        periods=schedule_of(short.periods, target.connector, capabilities, unit, is_tx=True),
         transaction_id=target.transaction.transaction_id,
     )
     return _ending(profile, short)
@@ -292,14 +328,14 @@ def _default_profile(
         kind=_kind(target, capabilities),
         start=periods[0].start,
         unit=unit,
-        periods=_schedule(periods, target.connector, capabilities, unit),
+        periods=schedule_of(periods, target.connector, capabilities, unit),
     )
 
 
 def _ending(profile: StationProfile, schedule: ChargingProfile) -> StationProfile:
     """The profile valid for its schedule alone. A relative one has a start of its own, so it gets no duration."""
     is_relative = profile.kind is ProfileKind.RELATIVE
-    duration_s = None if is_relative else _seconds(schedule.start, schedule.end)
+    duration_s = None if is_relative else seconds_between(schedule.start, schedule.end)
     return profile.model_copy(
         update={"valid_from": schedule.start, "valid_to": schedule.end, "duration_s": duration_s}
     )
@@ -349,45 +385,3 @@ def _plan_periods(capabilities: Capabilities) -> int:
     chargers cut it off silently.
     """
     return capabilities.max_periods - 1
-
-
-def _schedule(
-    periods: Sequence[Period],
-    connector: Connector,
-    capabilities: Capabilities,
-    unit: RateUnit,
-    *,
-    is_tx: bool = False,
-) -> tuple[SchedulePeriod, ...]:
-    names_phases = capabilities.number_phases == "send" or (is_tx and capabilities.number_phases == "tx_only")
-    result: list[SchedulePeriod] = []
-    for period in periods:
-        phases = connector.phases if unit == "A" else period.phases
-        number_phases = phases if names_phases and not connector.is_dc else None
-        limit = _limit(period, connector, capabilities, unit)
-        if result and (result[-1].limit, result[-1].number_phases) == (limit, number_phases):
-            continue
-        result.append(
-            SchedulePeriod(
-                start_s=_seconds(periods[0].start, period.start), limit=limit, number_phases=number_phases
-            )
-        )
-    return tuple(result)
-
-
-def _limit(period: Period, connector: Connector, capabilities: Capabilities, unit: RateUnit) -> float:
-    if unit == "A":
-        limit_a = capabilities.current_a_within(period.limit_a or 0.0)
-        return limit_a if limit_a >= connector.min_current_a else 0.0
-    grid_per_limit = connector.grid_per_limit if connector.is_dc else 1.0
-    limit_w = floor_to_step(period.limit_kw * 1000.0 / grid_per_limit, 1.0)
-    lowest_w = (
-        0.0
-        if connector.is_dc
-        else 1000.0 * kw_from_current_a(capabilities.min_current_a, phases=period.phases)
-    )
-    return limit_w if limit_w >= lowest_w else 0.0
-
-
-def _seconds(start: datetime, end: datetime) -> int:
-    return round((end - start).total_seconds())

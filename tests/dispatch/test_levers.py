@@ -385,8 +385,8 @@ SHOWN_OVER_THE_WIRE = {
 """See ``test_levers_on_the_wire.py``."""
 SHOWN_BY_THE_LADDER = {"station_max"}
 """See ``test_ladder.py``."""
-SHOWN_AS_CEILING = {"ceiling"}
-"""See ``test_ceiling.py``."""
+SHOWN_ELSEWHERE = {"ceiling", "takes_turns"}
+"""See ``test_ceiling.py`` and ``test_turns.py``."""
 SHOWN_AS_PROOF = {"accepted_is_proof", "forgets", "proof", "proven_with_firmware"}
 """See ``test_levers_of_proof.py``."""
 
@@ -394,5 +394,5 @@ SHOWN_AS_PROOF = {"accepted_is_proof", "forgets", "proof", "proven_with_firmware
 def test_every_lever_is_shown_in_this_file_or_where_it_says() -> None:
     text = Path(__file__).read_text(encoding="utf-8").partition("SHOWN_OVER_THE_WIRE")[0]
     shown = {lever for lever in Capabilities.model_fields if f"{lever}=" in text or f'"{lever}"' in text}
-    elsewhere = SHOWN_OVER_THE_WIRE | SHOWN_BY_THE_LADDER | SHOWN_AS_CEILING | SHOWN_AS_PROOF
+    elsewhere = SHOWN_OVER_THE_WIRE | SHOWN_BY_THE_LADDER | SHOWN_ELSEWHERE | SHOWN_AS_PROOF
     assert shown | elsewhere == set(Capabilities.model_fields)

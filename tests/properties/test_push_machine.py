@@ -72,6 +72,7 @@ FORMS: Sequence[Mapping[str, object]] = [
     {"session_profile": "always"},
     {"max_periods": 3},
     {"ceiling": True},
+    {"takes_turns": True},
     {"ceiling": True, "kind": "relative"},
     {"ceiling": True, "unit": "W", "stack_level_plan": 0},
 ]

@@ -50,7 +50,7 @@ from optimiser.plan import Plan
 RULES = Rules(
     slot_replaces=True, defaults_are_one_stack=False, fewest_phases_convert=False, tells_full_power=False
 )
-KINDS: Mapping[str, Kind] = {"absolute": "Absolute", "relative": "Relative"}
+KINDS: Mapping[str, Kind] = {"absolute": "Absolute", "relative": "Relative", "daily": "Recurring"}
 PURPOSES: Mapping[str, Purpose] = {
     "tx_default": "default",
     "tx": "transaction",
@@ -299,6 +299,7 @@ def installed_of(profile: StationProfile) -> Installed:
         ),
         start=None if is_relative else profile.start,
         duration_s=profile.duration_s,
+        recurrence_s=24 * 3600 if profile.kind == "daily" else None,
         valid_from=profile.valid_from or EARLIEST,
         valid_to=profile.valid_to or LATEST,
         transaction_id=profile.transaction_id,
