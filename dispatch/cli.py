@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gc
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -16,7 +15,7 @@ import typer
 from dispatch import api, gateway
 from dispatch.audit.command import audit_command
 from dispatch.audit.foreign import look_for_foreign
-from dispatch.charger import CapabilityError
+from dispatch.checked import with_known_chargers
 from dispatch.commands.alerts import alerts_command
 from dispatch.commands.backup import backup_command
 from dispatch.commands.chargers import chargers_app
@@ -32,7 +31,6 @@ from dispatch.commands.status import status_command
 from dispatch.commands.watch import watch_command
 from dispatch.commissioning.command import commission_command
 from dispatch.journal import Journal, JournalError, StoreAwayError, has_journal, open_journal
-from dispatch.known import capabilities_of, check_charger
 from dispatch.lease import LeaseHeldError
 from dispatch.profiles_json import render_profiles
 from dispatch.rehearsal.command import rehearse_command
@@ -79,23 +77,6 @@ def load_plan(folder: Path, depot: Depot, night: date) -> Plan | None:
     plan = journal.latest_plan(night)
     journal.close()
     return plan
-
-
-def with_known_chargers(depot: Depot) -> Depot:
-    """The depot with the periods that its chargers' models can hold.
-
-    Raises :class:`InputError` with all that ``depot.yaml`` says wrongly of its chargers' capabilities.
-    """
-    problems: list[Problem] = []
-    for charger in depot.chargers:
-        try:
-            check_charger(charger)
-        except CapabilityError as error:
-            problems += [Problem(**vars(fault)) for fault in error.faults]
-    if problems:
-        raise InputError(problems)
-    chargers = (replace(one, max_periods=capabilities_of(one).max_periods) for one in depot.chargers)
-    return replace(depot, chargers=tuple(chargers))
 
 
 register(

@@ -116,3 +116,31 @@ def test_what_the_notebook_of_sureness_says_is_true() -> None:
     widest = names["history"].spreads()["vehicle"].head(3)
     assert set(widest) == names["LONG_ROUTES"]
     assert names["best"] == 0.98
+
+
+def test_what_is_said_of_the_morning_after_is_true() -> None:
+    names, _ = executed(FOLDER / "the_morning_after.ipynb")
+    morning, evidence, payments = names["morning"], names["evidence"], names["payments"]
+    report, course = morning.report, morning.report.course
+    assert (morning.departures()["state"] == "ready").all()
+    assert evidence.loc[~evidence["proven"], "connector"].tolist() == ["CP08/1"]
+    assert (course.allowed_kw[60:] - course.metered_kw[60:]).min() > -0.5  # what they were told from 13:00 on
+    base_kw = course.minutes.from_steps(report.plan.site.base_load_kw, report.plan.horizon.step_s)
+    assert (base_kw + course.allowed_kw).max() <= 43.0
+    gets, pays = (payments[payments["part"] == part] for part in ("gets", "pays"))
+    afternoon = payments[payments["planned_at"] == payments["planned_at"].min()]
+    assert set(afternoon["part"]) == {"gets"}
+    assert afternoon.set_index("vehicle")["more_kwh"]["V003"] == pytest.approx(31, abs=0.5)
+    assert set(pays["planned_at"]) & set(gets["planned_at"])
+    assert not any(share.loses_its_departure for one in report.versions for share in one.pays)
+    overrides = names["overrides"]
+    assert overrides.loc[overrides["outcome"] != "accepted", "connector"].tolist() == ["CP08/1"]
+    needs = names["incidents"]
+    assert set(needs.loc[needs["needs_a_person"], "where"]) == {"CP08/1"}
+    costs = names["costs"]
+    assert costs["peak_kw"].round().tolist() == [25, 24, 50]
+    assert costs.loc["metered", "energy_cost"] > costs.loc["planned", "energy_cost"]
+    assert costs.loc["plug-and-charge", "demand_cost"] > 10 * costs.loc["metered", "demand_cost"] > 0
+    short = names["short"]
+    assert short["vehicle"].tolist() == ["V004"]
+    assert "let it leave 20 minutes later" in short["told"].iloc[0]

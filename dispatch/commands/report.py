@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from dispatch.charger import CapabilityError
 from dispatch.evidence import Rung
-from dispatch.journal import JournalError, has_journal, open_journal
-from dispatch.known import check_charger
 from dispatch.morning import words
 from dispatch.morning.document import document
-from dispatch.morning.facts import NightFacts
-from dispatch.morning.reading import read_night
-from dispatch.morning.report import MorningReport, morning_report
+from dispatch.morning.loading import load_report
+from dispatch.morning.report import MorningReport
 from optimiser.cli import AsJson, ExitCode, Folder
-from optimiser.depot import Depot
-from optimiser.inputs import InputError, Problem, load_depot, night_containing
+from optimiser.inputs import InputError
 from optimiser.terminal import Terminal
 from optimiser.writing import write_together
 
@@ -59,17 +54,13 @@ def look_back(
 
     Raises :class:`InputError` where no plan of the night is stored, or the page cannot be written.
     """
-    depot = load_depot(folder)
-    _check_chargers(depot)
-    named = night_containing(depot, now) if night is None else _date(night)
-    facts = _facts(folder, depot, named)
+    report = load_report(folder, night, now=now)
     # matplotlib: a fifth of a second and 40 MB that only a page needs
     from dispatch.morning.page import render  # noqa: PLC0415
 
-    with terminal.working(f"looking back on the night of {named} at {depot.name}"):
-        report = morning_report(depot, facts, now=now)
+    with terminal.working(f"looking back on the night of {report.plan.night} at {report.plan.depot}"):
         page = render(report)
-    path = out if out is not None else folder / "plans" / named.isoformat() / FILE_NAME
+    path = out if out is not None else folder / "plans" / report.plan.night.isoformat() / FILE_NAME
     write_together(path.parent, {path.name: page}, before=lambda: None)
     _say(terminal, report)
     terminal.say()
@@ -77,49 +68,6 @@ def look_back(
     code = ExitCode.GOOD if report.is_ready_and_proven else ExitCode.NEEDS_A_PERSON
     terminal.document(document(report) | {"page": str(path), "exit_code": int(code)})
     return code
-
-
-def _check_chargers(depot: Depot) -> None:
-    problems: list[Problem] = []
-    for charger in depot.chargers:
-        try:
-            check_charger(charger)
-        except CapabilityError as error:
-            problems += [Problem(**vars(fault)) for fault in error.faults]
-    if problems:
-        raise InputError(problems)
-
-
-def _date(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        problem = Problem(where="--night", found=repr(text), allowed="a date such as 2025-11-10")
-        raise InputError([problem]) from None
-
-
-def _facts(folder: Path, depot: Depot, night: date) -> NightFacts:
-    facts = None
-    if has_journal(depot.store, folder):
-        try:
-            journal = open_journal(depot.store, folder)
-        except JournalError as error:
-            problem = Problem(
-                where="depot.yaml store", found=str(error), allowed="a store that can be opened"
-            )
-            raise InputError([problem]) from error
-        try:
-            facts = read_night(journal, night)
-        finally:
-            journal.close()
-    if facts is None:
-        problem = Problem(
-            where=str(folder),
-            found=f"no stored plan for the night of {night}",
-            allowed=f"a night that has been planned: depot plan {folder} --night {night}",
-        )
-        raise InputError([problem])
-    return facts
 
 
 def _say(terminal: Terminal, report: MorningReport) -> None:

@@ -126,7 +126,7 @@ def _changed(before: Plan, after: StoredPlan) -> Version:
 def _share(before: PlannedVisit, after: PlannedVisit, plan: Plan) -> Share:
     there = plan.horizon.presence(after.arrival, after.departure) * plan.horizon.step_h
     change_kwh = (np.asarray(after.power_kw) - np.asarray(before.power_kw)) * there
-    taken_kwh, given_kwh = float(-change_kwh[change_kwh < 0].sum()), float(change_kwh[change_kwh > 0].sum())
+    taken_kwh, given_kwh = (float(abs(change_kwh[part].sum())) for part in (change_kwh < 0, change_kwh > 0))
     return Share(
         visit=after,
         before=before,

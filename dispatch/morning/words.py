@@ -81,7 +81,7 @@ def figures(report: MorningReport) -> tuple[Figure, ...]:
         Figure(
             name="Energy drawn",
             metered=f"{least}{energy(report.spent.energy_kwh)}",
-            planned=energy(_planned_kwh(report)),
+            planned=energy(planned_kwh(report)),
             baseline=energy(sum(other["charging_kw"]) * plan.horizon.step_h)
             if "charging_kw" in other
             else "–",
@@ -264,7 +264,7 @@ def _readiness(report: MorningReport) -> Headline:
 def _cost(report: MorningReport) -> Headline:
     spent, plan = report.spent, report.plan
     currency = plan.cost.currency
-    planned = f"planned were {energy(_planned_kwh(report))} for {money(report.base.cost.energy, currency)}"
+    planned = f"planned were {energy(planned_kwh(report))} for {money(report.base.cost.energy, currency)}"
     other = (plan.baseline or report.base.baseline).get("cost")
     beside = f"; plug-and-charge would have cost {money(other['energy'], currency)}" if other else ""
     if spent.energy is None:
@@ -314,7 +314,8 @@ def _is_whole(report: MorningReport) -> bool:
     return report.spent.unknown_minutes < 1 and report.is_over
 
 
-def _planned_kwh(report: MorningReport) -> float:
+def planned_kwh(report: MorningReport) -> float:
+    """What all vehicles together were to draw as the night was begun, grid side. [kWh]"""
     horizon = report.base.horizon
     return sum(
         float(horizon.presence(v.arrival, v.departure) @ v.power_kw) * horizon.step_h

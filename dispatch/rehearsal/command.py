@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -20,6 +19,7 @@ from dispatch.rehearsal.chaos import many_nights, reproductions, worst_of
 from dispatch.rehearsal.faults import line_of, load_faults
 from dispatch.rehearsal.faults.base import Fault
 from dispatch.rehearsal.night import IN_MEMORY
+from dispatch.rehearsal.quiet import quiet
 from dispatch.rehearsal.scene import Scene, bounds
 from dispatch.rehearsal.trial import Judged, Setting, tried
 from dispatch.rehearsal.verdict import Verdict, document
@@ -72,11 +72,8 @@ def rehearse_command(
             known = with_known_chargers(depot)
             return rehearse(terminal, known, read, faults_file=faults, chaos=chaos, seed=seed, out=out)
 
-        logging.disable(logging.WARNING)  # chargers that lose their lines are what is rehearsed
-        try:
+        with quiet():
             run(terminal, folder, work)
-        finally:
-            logging.disable(logging.NOTSET)
 
     return command
 

@@ -11,7 +11,7 @@ from statistics import mean, median
 
 import pytest
 
-from dispatch.cli import with_known_chargers
+from dispatch.checked import with_known_chargers
 from dispatch.rehearsal.chaos import drawn_faults
 from dispatch.rehearsal.trial import Setting, tried
 from optimiser.inputs import load_folder

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from dispatch.cli import with_known_chargers
+from dispatch.checked import with_known_chargers
 from dispatch.rehearsal.applied import scene_of
 from dispatch.rehearsal.chaos import FEWEST, MOST, drawn_faults
 from dispatch.rehearsal.dice.circumstances import FEWEST_VEHICLES

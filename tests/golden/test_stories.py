@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dispatch.cli import with_known_chargers
+from dispatch.checked import with_known_chargers
 from dispatch.rehearsal.faults import load_faults
 from dispatch.rehearsal.trial import Setting, tried
 from optimiser.inputs import load_folder
