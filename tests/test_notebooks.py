@@ -45,6 +45,7 @@ def executed(notebook: Path) -> tuple[dict[str, Any], list[str]]:
     return names, shown
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.name)
 def test_it_runs_from_top_to_bottom_and_every_cell_shows_something(notebook: Path) -> None:
     assert all(executed(notebook)[1])
