@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import Enum
 from typing import Any
 
 from dispatch.evidence import Rung, Verdict
@@ -32,6 +33,18 @@ class Row:
     has_override: bool = False
 
 
+Leaving = tuple[str, datetime]
+"""Who leaves when: a vehicle's id and its departure."""
+
+
+class Wait(Enum):
+    """What a warning waits for, unless the departure is near: nothing, a second look, or just that it is near."""
+
+    NOTHING = "nothing"
+    SECOND_LOOK = "second look"
+    DEPARTURE = "departure"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Risk:
     """A vehicle that is planned ready, and sure of ``soc_percent`` alone when it leaves; ``because`` says why. [%]"""
@@ -42,13 +55,15 @@ class Risk:
     soc_percent: float
     required_soc_percent: float
     because: str
+    wait: Wait = Wait.NOTHING
 
 
 @dataclass(frozen=True, kw_only=True)
 class NightReport:
     """What one tick found and did. ``sent`` counts profiles; ``was_refused``: nothing could be sent safely.
 
-    ``risks``: who is planned ready and may leave short all the same.
+    ``risks``: who is planned ready and may leave short all the same. ``doubted``: since when they have been,
+    with those of whom that is not said yet and those that are planned short.
     """
 
     plan: Plan
@@ -61,6 +76,7 @@ class NightReport:
     was_refused: bool = False
     notes: tuple[str, ...] = field(default=())
     risks: tuple[Risk, ...] = ()
+    doubted: Mapping[Leaving, datetime] = field(default_factory=dict)
 
     @property
     def needs_a_person(self) -> bool:
@@ -74,7 +90,7 @@ class NightReport:
         local = self.plan.horizon.local
         return tuple(
             f"{visit.vehicle_id} leaves at {local(visit.departure):%H:%M} with "
-            f"{visit.planned_soc_percent:.0f} % instead of {visit.required_soc_percent:.0f} %"
+            f"{instead_of(visit.planned_soc_percent, visit.required_soc_percent)}"
             for visit in self.plan.visits
             if not visit.is_ready
         )
@@ -84,10 +100,20 @@ class NightReport:
         """A sentence for every vehicle that is planned ready, and not sure of it."""
         local = self.plan.horizon.local
         return tuple(
-            f"{risk.vehicle_id} may leave at {local(risk.departure):%H:%M} with {risk.soc_percent:.0f} % instead of "
-            f"{risk.required_soc_percent:.0f} %: {risk.place} {risk.because}"
+            f"{risk.vehicle_id} may leave at {local(risk.departure):%H:%M} with "
+            f"{instead_of(risk.soc_percent, risk.required_soc_percent)}: {risk.place} {risk.because}"
             for risk in self.risks
         )
+
+
+def instead_of(soc_percent: float, required_soc_percent: float) -> str:
+    """Two states of charge in as few digits as show that they differ.
+
+    >>> instead_of(31.4, 40.0), instead_of(89.6, 90.0)
+    ('31 % instead of 40 %', '89.6 % instead of 90.0 %')
+    """
+    digits = 0 if f"{soc_percent:.0f}" != f"{required_soc_percent:.0f}" else 1
+    return f"{soc_percent:.{digits}f} % instead of {required_soc_percent:.{digits}f} %"
 
 
 def table_rows(report: NightReport) -> list[tuple[str, ...]]:

@@ -105,6 +105,11 @@ class Track:
         return self._words(Layer.PLAN).is_degraded(len(self.charger.connectors))
 
     @property
+    def is_piecewise(self) -> bool:
+        """Whether it is sent the next part of its plan as the night goes on."""
+        return is_windowed(self.target, self._words(Layer.PLAN))
+
+    @property
     def wanted(self) -> tuple[LayerProfile, ...]:
         """What it should hold, in words that the charger has not refused yet."""
         ceiling, floor, plan, override = (self._words(layer) for layer in Layer)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from dispatch.alert import Cause, Condition
 from dispatch.evidence import Rung, Verdict
-from dispatch.report import NightReport, Risk, Row
+from dispatch.report import NightReport, Risk, Row, instead_of
 from optimiser.planned import PlannedVisit
 
 OF_TICKS = frozenset({Cause.DEPARTURE, Cause.CONTRADICTED, Cause.UNVERIFIED})
@@ -44,8 +44,8 @@ def _risk(report: NightReport, risk: Risk) -> Condition:
         cause=Cause.DEPARTURE,
         subject=f"{risk.vehicle_id}@{risk.departure.isoformat()}",
         what=f"{risk.vehicle_id} at {risk.place} may not be ready: leaves at "
-        f"{report.plan.horizon.local(risk.departure):%a %H:%M}, sure of {risk.soc_percent:.0f} % instead of "
-        f"{risk.required_soc_percent:.0f} %",
+        f"{report.plan.horizon.local(risk.departure):%a %H:%M}, sure of "
+        f"{instead_of(risk.soc_percent, risk.required_soc_percent)}",
         why=f"{risk.place} {risk.because}",
         page="vehicle-short",
         night=report.plan.night,
@@ -64,8 +64,8 @@ def _departure(report: NightReport, visit: PlannedVisit) -> Condition:
         cause=Cause.DEPARTURE,
         subject=f"{visit.vehicle_id}@{visit.departure.isoformat()}",
         what=f"{visit.vehicle_id} at {visit.charger_id}/{visit.connector_id} will not be ready: leaves at "
-        f"{local(visit.departure):%a %H:%M} with {visit.planned_soc_percent:.0f} % instead of "
-        f"{visit.required_soc_percent:.0f} %",
+        f"{local(visit.departure):%a %H:%M} with "
+        f"{instead_of(visit.planned_soc_percent, visit.required_soc_percent)}",
         why=why,
         page="vehicle-short",
         night=report.plan.night,

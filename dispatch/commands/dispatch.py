@@ -194,7 +194,15 @@ class _Nights:
         await self.site.tidy(journal)
         self.ticks += 1
         said = await hear_telematics(self.site, depot, night.date)
-        ended = await tick(depot, night, plan, journal=journal, stations=self.site.stations, looks_anew=False)
+        ended = await tick(
+            depot,
+            night,
+            plan,
+            journal=journal,
+            stations=self.site.stations,
+            looks_anew=False,
+            doubted={} if self.last is None else self.last.doubted,
+        )
         self.last = replace(ended, notes=(*ended.notes, *said))
         _prune(journal, depot, self.last)
         log_tick(log, depot.name, self.last, exit_code=_exit_code(self.last))

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from dispatch.evidence import Rung, Verdict
 from dispatch.overnight.facts import Facts
 from dispatch.overnight.losses import losses_of
-from dispatch.overnight.risks import risks_of
+from dispatch.overnight.risks import risks_of, told
 from dispatch.push import Surroundings
-from dispatch.report import NightReport, Row
+from dispatch.report import Leaving, NightReport, Row
 from dispatch.safety import Place
 from dispatch.station import Outcome
 from dispatch.tracks import Track
@@ -21,14 +21,27 @@ LEFT_ALONE = "does not answer: it is asked again at the next tick by the clock"
 
 
 def report_of(
-    around: Surroundings, tracks: Sequence[Track], facts: Facts, *, metered: Mapping[Place, Finding]
+    around: Surroundings,
+    tracks: Sequence[Track],
+    facts: Facts,
+    *,
+    metered: Mapping[Place, Finding],
+    ended: Mapping[Place, datetime],
+    doubted: Mapping[Leaving, datetime] | None,
 ) -> NightReport:
-    """What the tick found and did."""
+    """What the tick found and did; ``doubted`` is what the one before has said of that.
+
+    ``ended`` is when the last session of a connector has ended on which somebody stands in none.
+    """
     rows = tuple(_row(around, track, facts, metered.get(track.place)) for track in tracks)
     is_reachable = any(state.connected_since for state in facts.live.chargers)
     sent = sum(len(track.sent) for track in tracks)
     held_back = [track for track in tracks if track.held_back is not None and track.held_back.unproven]
     has_plan = [track for track in tracks if not track.missing(around.clock())]
+    risks = risks_of(tracks, facts.there, facts.plan, depot=around.depot, live=facts.live, ended=ended)
+    doubted_now = {(visit.vehicle_id, visit.departure) for visit in facts.plan.visits if not visit.is_ready}
+    doubted_now |= {(risk.vehicle_id, risk.departure) for risk in risks}
+    every = timedelta(minutes=around.depot.policy.tick_minutes)
     return NightReport(
         plan=facts.plan,
         at=around.clock(),
@@ -39,7 +52,8 @@ def report_of(
         is_reachable=is_reachable,
         was_refused=bool(held_back) and not sent and not has_plan,
         notes=(*facts.notes, *(one for track in tracks for one in losses_of(track.target, track.known))),
-        risks=risks_of(tracks, facts.there, facts.plan, now=facts.live.now),
+        risks=told(risks, doubted=doubted, now=facts.live.now, every=every),
+        doubted={leaving: (doubted or {}).get(leaving, facts.live.now) for leaving in doubted_now},
     )
 
 

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from dispatch.asking import learn
 from dispatch.decide import Write
-from dispatch.events import Metered
+from dispatch.events import Metered, TransactionEnded, TransactionStarted
 from dispatch.evidence import Command, Lesson
 from dispatch.floors import targets
 from dispatch.journal import Journal
@@ -25,13 +25,14 @@ from dispatch.overnight.facts import Facts, gather, looked
 from dispatch.overnight.looking import is_time_to_look, look, look_last, silent_chargers
 from dispatch.overnight.metering import distrust_overdrawn, metered, with_socs
 from dispatch.overnight.reckoning import owed_percent, reckoned
+from dispatch.overnight.risks import left_alone
 from dispatch.overnight.rows import report_of
 from dispatch.overnight.shares import OLDEST, Shares, seen_share, sentence, suspects
 from dispatch.overnight.units import tries_watts
 from dispatch.push import Surroundings, assumed_writes, ledger_at, push
-from dispatch.report import NightReport
+from dispatch.report import Leaving, NightReport
 from dispatch.safety import Place
-from dispatch.station import LiveState, StationProfile, Stations
+from dispatch.station import LiveState, StationProfile, Stations, TransactionId
 from dispatch.store.ledger import Ledger
 from dispatch.tracks import Track, begin_tracks, known_now
 from optimiser.depot import Depot
@@ -52,11 +53,13 @@ async def tick(
     journal: Journal,
     stations: Stations,
     looks_anew: bool = True,
+    doubted: Mapping[Leaving, datetime] | None = None,
 ) -> NightReport:
     """One tick for a night with a stored plan.
 
     With ``looks_anew`` every connector is read back; else, as in a loop of ticks, those of which nothing is proven,
-    and all of them where that was last done ``policy.tick_minutes`` ago.
+    and all of them where that was last done ``policy.tick_minutes`` ago. ``doubted`` is what the report of the tick
+    before has, None where nobody remembers: then no warning waits for a second look.
 
     Raises :class:`dispatch.station.StationsUnreachableError`; what was sent before is in the journal.
     """
@@ -90,7 +93,9 @@ async def tick(
         if set(burdens.most_kw) == set(known.most_kw):
             break
     await look_last(around, tracks, live, is_whole=is_whole)
-    return report_of(around, tracks, facts, metered=await metered(around, tracks, is_whole=is_whole))
+    found = await metered(around, tracks, is_whole=is_whole)
+    ended = _sessions_ended(around, facts)
+    return report_of(around, tracks, facts, metered=found, ended=ended, doubted=doubted)
 
 
 async def preview(
@@ -246,6 +251,24 @@ def _shares_seen(around: Surroundings, facts: Facts, tracks: Sequence[Track], li
             shares[suspect.occupant.vehicle.id] = share
             said.append(sentence(suspect, share))
     return Shares(of=shares, sentences=tuple(said))
+
+
+def _sessions_ended(around: Surroundings, facts: Facts) -> dict[Place, datetime]:
+    """When the last session has ended where somebody is left without one; the store is asked only then."""
+    alone = left_alone(facts.there, facts.plan, facts.live)
+    if not alone:
+        return {}
+    since = min(visit.arrival for visit in alone)
+    began: dict[tuple[str, TransactionId], int] = {}
+    ended: dict[Place, datetime] = {}
+    for event in around.journal.events(since=since, kinds=["transaction_started", "transaction_ended"]):
+        if isinstance(event, TransactionStarted):
+            began[event.charger_id, event.transaction_id] = event.connector_id
+        elif isinstance(event, TransactionEnded):
+            connector_id = event.connector_id or began.get((event.charger_id, event.transaction_id))
+            if connector_id is not None:
+                ended[Place(event.charger_id, connector_id)] = min(event.at, event.received_at)
+    return ended
 
 
 _DEPOTS, _PLANS = Recent[Depot](4), Recent[Plan](4)

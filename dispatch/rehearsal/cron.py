@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -16,6 +17,7 @@ from dispatch.rehearsal.crashes import last_words
 from dispatch.rehearsal.happened import Told
 from dispatch.rehearsal.reach import ReachableStations
 from dispatch.rehearsal.scene import Scene
+from dispatch.report import Leaving
 from dispatch.store.leases import Leases, Writer
 from optimiser.plan import Plan
 
@@ -42,11 +44,12 @@ class Cron:
         self._journal = journal
         self._leased: Journal | None = None
         self._plan: Plan | None = plan
+        self._doubted: Mapping[Leaving, datetime] = {}
         self._ticking: asyncio.Task[object] | None = None
 
     def kill(self) -> None:
         """End the dispatcher with the tick that is under way, wherever it is: the next one takes a newer lease."""
-        self._leased = None
+        self._leased, self._doubted = None, {}
         if self._ticking is not None:
             self._ticking.cancel()
 
@@ -75,12 +78,18 @@ class Cron:
         plan, self._plan = self._plan or self._journal.latest_plan(night.date) or self._first_plan, None
         self._leased = self._leased or self._under_a_lease()
         report = await tick(
-            scene.depot, night, plan, journal=self._leased, stations=self.stations, looks_anew=False
+            scene.depot,
+            night,
+            plan,
+            journal=self._leased,
+            stations=self.stations,
+            looks_anew=False,
+            doubted=self._doubted,
         )
         short = {visit.vehicle_id for visit in report.plan.visits if not visit.is_ready}
         short |= {risk.vehicle_id for risk in report.risks}
         self.told.append(Told(at=now, short=frozenset(short), sent=report.sent))
-        self._plan, self._ticking = report.plan, None
+        self._plan, self._doubted, self._ticking = report.plan, report.doubted, None
 
     def _under_a_lease(self) -> Journal:
         """The journal for a dispatcher that begins; the one before it was killed and has given nothing back."""

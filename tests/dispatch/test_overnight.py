@@ -118,6 +118,18 @@ async def test_a_charger_that_never_answers_is_tried_twice_and_named(tmp_path: P
         assert [command.outcome for command in tries] == [Outcome.NO_ANSWER] * 2
 
 
+async def test_whose_session_a_pause_has_ended_is_told_with_what_it_has(tmp_path: Path) -> None:
+    personas = {"CP1": Persona(zero_ends_transaction=True)}
+    async with a_rehearsal(tmp_path, three_vans_tonight(), personas=personas) as night:
+        assert (await night.tick()).risks == ()
+        await night.until(lambda live: live.charger("CP1").connector(1).transaction is None)
+        report = await night.tick()
+        (risk,) = report.risks
+        assert risk.because == "is occupied, and charges nobody: no session runs"
+        assert abs(risk.soc_percent - 60.0) < 0.5
+        assert set(report.doubted) == {("V1", risk.departure)}
+
+
 async def test_a_charger_that_is_not_connected_is_named_and_the_others_are_served(tmp_path: Path) -> None:
     async with a_rehearsal(tmp_path, three_vans_tonight(), charger_ids=["CP2", "CP3"]) as night:
         report = await night.tick()

@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 
 from dispatch.evidence import Rung, Verdict
-from dispatch.report import HEADERS, NightReport, Risk, Row, document, summary, table_rows
+from dispatch.report import HEADERS, NightReport, Risk, Row, document, instead_of, summary, table_rows
 from dispatch.safety import Place
 from tests.builders import a_depot, a_night, a_visit, at
 from tests.dispatch.dispatch_builders import NOW, a_plan
@@ -69,6 +69,11 @@ def test_a_vehicle_that_is_planned_ready_and_not_sure_of_it_needs_a_person_too()
         "V1 may leave at 07:42 with 31 % instead of 40 %: CP1/1 is out of reach"
     ]
     assert summary(report)[-1] == document(report)["at_risk"][0]
+
+
+def test_percents_that_round_alike_are_told_with_the_digit_that_differs() -> None:
+    assert instead_of(89.6, 90.0) == "89.6 % instead of 90.0 %"
+    assert instead_of(31.4, 90.0) == "31 % instead of 90 %"
 
 
 def test_a_vehicle_that_leaves_short_needs_a_person() -> None:
