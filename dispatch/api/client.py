@@ -158,7 +158,7 @@ class ApiStations:
         try:
             response = await self._client.request(method, path, **options)
         except httpx.HTTPError as error:
-            raise StationsUnreachableError(f"{where} cannot be reached: {error!r}") from error
+            raise StationsUnreachableError(f"{where} cannot be reached: {_cause(error)}") from error
         if response.status_code == httpx.codes.UNAUTHORIZED:
             raise StationsUnreachableError(f"{where} refuses the token")
         if response.status_code == httpx.codes.FORBIDDEN:
@@ -180,3 +180,9 @@ def _timeout(read_s: float) -> httpx.Timeout:
 
 def _charger(charger_id: str) -> str:
     return f"/chargers/{quote(charger_id, safe='')}"
+
+
+def _cause(error: Exception) -> str:
+    """What went wrong, in words; time-outs have none of their own."""
+    said = " ".join(str(error).split())
+    return f"{said[0].lower()}{said[1:]}" if said else type(error).__name__

@@ -36,6 +36,6 @@ def test_a_folder_with_mistakes_is_bad_input(folder: Path) -> None:
 def test_without_a_gateway_the_exit_code_is_3_and_nothing_is_made(folder: Path) -> None:
     result = depot("status", folder)
     assert result.exit_code == 3
-    assert "cannot be reached" in " ".join(result.output.split())
+    assert "cannot be reached: all connection attempts failed" in " ".join(result.output.split())
     assert "none for tonight" in result.output
     assert not (folder / "depot.db").exists()
