@@ -216,19 +216,19 @@ def test_between_two_demand_windows_the_vans_draw_and_within_them_they_rest() ->
 
 
 def test_the_van_that_comes_home_late_and_empty() -> None:
-    """It was to come at 17:50 with 40 %, and comes at 19:30 with 21 %: a plan that knew how sure that was has room."""
+    """It was to come at 17:50 with 40 %, and comes at 19:15 with 25 %: a plan that knew how sure that was has room."""
     depot = a_sure_depot(vehicles=4, readiness=0.98)
     tonight = an_uncertain_night(depot)
     plans = {
         "as written": plan_night(asked_for(depot, None), tonight, created_at=NOW),
         "forecast": plan_night(depot, tonight, created_at=NOW),
     }
-    late_s = (at("19:30") - tonight.horizon.start).total_seconds()
+    late_s = (at("19:15") - tonight.horizon.start).total_seconds()
     written = draws(as_certain(tonight), 1, stream=Stream.FRESH)
     came = replace(
         written,
         arrival_s=np.full_like(written.arrival_s, late_s),
-        soc_percent=np.array([[21.0], [40], [40], [40]]),
+        soc_percent=np.array([[25.0], [40], [40], [40]]),
     )
     ready_at_once = {
         name: ready(tonight, lived(depot, tonight, np.array([v.power_kw for v in plan.visits]), came))[
