@@ -76,6 +76,7 @@ def test_a_change_that_the_solver_comes_to_no_end_with_is_none(monkeypatch: pyte
 
 def test_there_is_an_end_to_trials(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trials, "MOST_TRIALS", 2)
+    monkeypatch.setattr(trials, "LEAST_TRIALS", 0)
     few = Trials(planned(*a_tight_night()))
 
     assert [few.outcome(a_tight_night()) is None for _ in range(3)] == [False, False, True]
