@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from dispatch.commissioning.course import Outcome, commission
-from dispatch.commissioning.page import FILE_NAME, render
 from dispatch.commissioning.protocol import QUESTIONS, Verdict
 from dispatch.site import Site
 from dispatch.station import StationsUnreachableError
@@ -46,7 +45,7 @@ async def commission_command(
                 wait_s=wait_minutes * 60.0,
                 say=terminal.say,
             )
-    page = out if out is not None else site.folder / FOLDER / FILE_NAME.format(charger_id)
+    page = out if out is not None else site.folder / FOLDER / f"{charger_id}.html"
     _write(site, found, page)
     code = exit_code(found)
     terminal.table(
@@ -111,6 +110,8 @@ def _plan(site: Site, now: Any) -> Plan | None:
 
 def _write(site: Site, found: Outcome, page: Path) -> None:
     """The capability file where anything was learned, and the page."""
+    from dispatch.commissioning.page import render  # noqa: PLC0415 - a tenth of a second that no other command needs
+
     commissioned = found.commissioned(site.depot)
     path = site.folder / file_name(found.charger_id)
     text = capability_file(found.charger_id, commissioned)

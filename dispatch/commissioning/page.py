@@ -8,9 +8,6 @@ from optimiser.depot import Commissioned, Depot
 from optimiser.horizon import Horizon
 from optimiser.page import page_environment
 
-FILE_NAME = "{}.html"
-"""What the page is called in the folder of capability files, by charger."""
-
 
 def render(depot: Depot, found: Outcome, commissioned: Commissioned) -> str:
     """The protocol as one HTML text that needs nothing else."""
