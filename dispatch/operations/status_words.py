@@ -104,7 +104,9 @@ def _tick(status: Status) -> str:
         return f"{late}none yet"
     ended = TICK_WORDS.get(tick.exit_code, f"exit code {tick.exit_code}")
     mark = "▲ " if tick.exit_code and not late else ""
-    return f"{late}{mark}{_clock(status, tick.at)}, {_ago(status.now - tick.at)}: {ended}; {tick.summary}"
+    # A tick that came to its end says itself how that was.
+    said = tick.summary if ended in tick.summary else f"{ended}; {tick.summary}"
+    return f"{late}{mark}{_clock(status, tick.at)}, {_ago(status.now - tick.at)}: {said}"
 
 
 def _power(status: Status) -> str:

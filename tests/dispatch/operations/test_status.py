@@ -219,3 +219,9 @@ def test_every_line_fits_on_the_screen_and_lists_stay_short(
     assert all(len(line) <= width for line in told)
     assert sum("not connected" in line for line in told) <= 12
     assert sum("not connected" in line for line in lines(status, width=80, shows_all=True)) == chargers
+
+
+def test_how_a_tick_has_ended_is_said_once() -> None:
+    summary = "d: good; night of 2025-11-10: 0 profiles sent"
+    told = "\n".join(lines(a_status(tick=replace(a_tick(), summary=summary))))
+    assert told.count("good") == 1
